@@ -1,0 +1,9 @@
+DROP TABLE settings;
+DROP TABLE feature_flags;
+DROP TABLE user_achievements;
+DROP TABLE achievements;
+DROP TABLE members;
+DROP TABLE namespace_ancestors;
+DROP TABLE namespaces;
+DROP TABLE personal_access_tokens;
+DROP TABLE users;

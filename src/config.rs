@@ -1,0 +1,174 @@
+//! Every setting, read from the command line or the environment once.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use url::Url;
+
+use crate::db::{Db, OpenError};
+use crate::tokens::Keys;
+
+/// Where the data is: what every command needs.
+#[derive(Args, Clone)]
+pub struct Storage {
+    /// The database: postgres://user:password@host/name or sqlite:///path/file.db. SQLite in the
+    /// data directory where it is not given
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
+    )]
+    pub database_url: Option<String>,
+
+    /// A replica of the PostgreSQL database to read from
+    #[arg(
+        long,
+        env = "DATABASE_REPLICA_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
+    )]
+    pub database_replica_url: Option<String>,
+
+    /// How many connections to read with; on PostgreSQL as many again to write with
+    #[arg(long, env = "ACCOLADE_DATABASE_CONNECTIONS", value_name = "NUMBER", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
+    pub database_connections: u32,
+
+    /// Where the service keeps its files: the SQLite database and the signing key
+    #[arg(
+        long,
+        env = "ACCOLADE_DATA_DIR",
+        value_name = "DIRECTORY",
+        default_value = "./data",
+        global = true
+    )]
+    pub data_dir: PathBuf,
+
+    /// The private key that signs tokens, an Ed25519 key in PEM (PKCS #8). Several instances share
+    /// one. Made in the data directory at the first start where it is not given
+    #[arg(
+        long,
+        env = "ACCOLADE_SIGNING_KEY",
+        hide_env_values = true,
+        value_name = "PEM",
+        global = true
+    )]
+    pub signing_key: Option<String>,
+}
+
+impl Storage {
+    /// Opens the database and brings its schema up to date.
+    pub fn open(&self) -> Result<Db, OpenError> {
+        let file = || format!("sqlite://{}", self.data_dir.join("accolade.db").display());
+        let url = self.database_url.clone().unwrap_or_else(file);
+        Db::open(
+            &url,
+            self.database_replica_url.as_deref(),
+            self.database_connections,
+        )
+    }
+
+    /// The keys that sign tokens. The error says what to do, in a line.
+    pub fn keys(&self) -> Result<Keys, String> {
+        match &self.signing_key {
+            Some(pem) => Keys::from_pem(pem).map_err(|error| {
+                format!("ACCOLADE_SIGNING_KEY is not an Ed25519 private key in PEM: {error}")
+            }),
+            None => {
+                let path = self.data_dir.join("signing-key.pem");
+                Keys::from_file(&path).map_err(|error| {
+                    format!("cannot use the signing key {}: {error}", path.display())
+                })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage")
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the service is reached and what it does at its start.
+#[derive(Args, Clone, Debug)]
+pub struct Serving {
+    /// The address and port to listen on; port 0 takes a free one
+    #[arg(
+        long,
+        env = "ACCOLADE_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub listen: SocketAddr,
+
+    /// The address that clients use, for every link. http:// and the listening address where it is
+    /// not given
+    #[arg(long, env = "ACCOLADE_BASE_URL", value_name = "URL")]
+    pub base_url: Option<String>,
+
+    /// How many threads take requests. As many as there are cores where it is not given
+    #[arg(long, env = "ACCOLADE_WORKERS", value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+
+    /// Whether achievements are on after the very first start; later the feature flag decides
+    #[arg(
+        long,
+        env = "ACCOLADE_ACHIEVEMENTS",
+        value_name = "enabled|disabled",
+        default_value = "disabled"
+    )]
+    pub achievements: Switched,
+
+    /// How log lines are written. RUST_LOG says which (for example debug)
+    #[arg(
+        long,
+        env = "ACCOLADE_LOG_FORMAT",
+        value_name = "text|json",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Switched {
+    Enabled,
+    Disabled,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// What operations need to know of the settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    base_url: String,
+}
+
+impl Config {
+    /// `base_url` begins every link. The error says what it must be, in a line.
+    pub fn new(base_url: &str) -> Result<Self, String> {
+        match Url::parse(base_url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Self {
+                base_url: base_url.trim_end_matches('/').into(),
+            }),
+            _ => Err(format!(
+                "ACCOLADE_BASE_URL must be an address such as https://accolade.example.com, not {base_url}"
+            )),
+        }
+    }
+
+    /// The absolute address of a path of ours. Never made from the Host header, which clients choose.
+    pub fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+}

@@ -1,0 +1,376 @@
+//! The database; alone knows that there are two kinds.
+//!
+//! SQLite has one writing connection on a thread of its own, which commits the writes that wait
+//! together, so that they share a flush; PostgreSQL has a pool. Reads have a pool on either.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use actix_web::web;
+use diesel::connection::{
+    AnsiTransactionManager, InstrumentationEvent, SimpleConnection, TransactionManager,
+};
+use diesel::prelude::*;
+use diesel::r2d2::R2D2Connection;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::sync::oneshot;
+use url::Url;
+
+use crate::error::{Error, Result};
+
+const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// How long a request waits for a connection, a lock or the answer of the other end.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many writes share a commit at most: a bound on how long the first of them waits.
+const GROUP: usize = 64;
+/// How many writes wait for SQLite's writing connection before more are refused.
+const QUEUE: usize = 1024;
+
+/// A connection to either database.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+/// The database of this instance.
+#[derive(Clone)]
+pub struct Db {
+    readers: r2d2::Pool<Manager>,
+    writer: Writer,
+    statements: Arc<AtomicU64>,
+}
+
+#[derive(Clone)]
+enum Writer {
+    Queue(SyncSender<Write>),
+    Pool(r2d2::Pool<Manager>),
+}
+
+/// A write in the queue: run in the transaction of its group, it leaves what tells its caller
+/// whether that was committed.
+type Write = Box<dyn FnOnce(&mut AnyConnection) -> Box<dyn FnOnce(bool)> + Send>;
+
+impl Db {
+    /// Opens the database at the URL, and the replica to read from where there is one.
+    pub fn open(url: &str, replica: Option<&str>, connections: u32) -> Result<Self, OpenError> {
+        let statements = Arc::<AtomicU64>::default();
+        let manager = |url: &str, read_only| Manager {
+            url: url.into(),
+            read_only,
+            statements: statements.clone(),
+        };
+        let pool = |manager| {
+            r2d2::Pool::builder()
+                .max_size(connections)
+                .min_idle(Some(1))
+                .connection_timeout(PATIENCE)
+                .test_on_check_out(false)
+                .build_unchecked(manager)
+        };
+        let primary = manager(url, false);
+        let mut first = r2d2::ManageConnection::connect(&primary)?;
+        migrate(&mut first.connection)?;
+        Ok(Self {
+            readers: pool(manager(replica.unwrap_or(url), true)),
+            writer: match first.connection {
+                AnyConnection::Sqlite(_) => Writer::Queue(start_writing(first, primary)?),
+                AnyConnection::Postgres(_) => Writer::Pool(pool(primary)),
+            },
+            statements,
+        })
+    }
+
+    /// Runs what only reads.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let pool = self.readers.clone();
+        blocking(move || on(&pool, operation)).await
+    }
+
+    /// Runs what writes in one transaction, and returns once that is durable.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match &self.writer {
+            Writer::Pool(pool) => {
+                let pool = pool.clone();
+                blocking(move || on(&pool, |connection| connection.transaction(operation))).await
+            }
+            Writer::Queue(queue) => {
+                let (reply, answer) = oneshot::channel();
+                let write: Write = Box::new(|connection| {
+                    let result =
+                        connection.transaction(|connection| unwound(|| operation(connection)));
+                    Box::new(move |committed| {
+                        let lost = Error::Unavailable("the commit failed".into());
+                        // A caller that has gone away needs no answer.
+                        let _ = reply.send(if committed { result } else { Err(lost) });
+                    })
+                });
+                queue.try_send(write).map_err(|error| match error {
+                    TrySendError::Full(_) => {
+                        Error::Unavailable("too many writes are waiting".into())
+                    }
+                    TrySendError::Disconnected(_) => {
+                        Error::internal("the writing thread has ended")
+                    }
+                })?;
+                answer
+                    .await
+                    .map_err(|_| Error::Unavailable("no transaction could be opened".into()))?
+            }
+        }
+    }
+
+    /// How many statements this instance has run.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+}
+
+/// Off the request threads, which must not wait for a disk or another machine.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    web::block(move || unwound(work))
+        .await
+        .map_err(Error::internal)?
+}
+
+/// A panic is a failure of one operation, not of the thread that runs it.
+fn unwound<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::internal("an operation panicked")))
+}
+
+/// Runs the operation on a connection of the pool, which is not used again where it failed us.
+fn on<T>(
+    pool: &r2d2::Pool<Manager>,
+    operation: impl FnOnce(&mut AnyConnection) -> Result<T>,
+) -> Result<T> {
+    let mut pooled = pool
+        .get()
+        .map_err(|error| Error::Unavailable(error.to_string()))?;
+    let result = operation(&mut pooled.connection);
+    pooled.failed = matches!(result, Err(Error::Unavailable(_)));
+    result
+}
+
+/// Starts the thread that owns SQLite's writing connection. It ends when the last [`Db`] is gone.
+fn start_writing(mut pooled: Pooled, manager: Manager) -> Result<SyncSender<Write>, OpenError> {
+    let (queue, waiting) = sync_channel(QUEUE);
+    std::thread::Builder::new()
+        .name("writer".into())
+        .spawn(move || {
+            while let Ok(first) = waiting.recv() {
+                if let Err(error) = write_group(first, &waiting, &mut pooled.connection) {
+                    tracing::warn!(%error, "a group of writes was not committed");
+                    // A full disk ends SQLite's transaction behind diesel's back: begin afresh.
+                    pooled = r2d2::ManageConnection::connect(&manager).unwrap_or(pooled);
+                }
+            }
+        })
+        .map_err(|error| OpenError(error.to_string()))?;
+    Ok(queue)
+}
+
+/// Commits a write and those that wait behind it together, each in a savepoint of its own.
+fn write_group(
+    first: Write,
+    waiting: &Receiver<Write>,
+    connection: &mut AnyConnection,
+) -> QueryResult<()> {
+    begin_immediate(connection)?;
+    let answers: Vec<_> = std::iter::once(first)
+        .chain(waiting.try_iter().take(GROUP - 1))
+        .map(|write| write(connection))
+        .collect();
+    let committed =
+        <AnyConnection as Connection>::TransactionManager::commit_transaction(connection);
+    answers
+        .into_iter()
+        .for_each(|answer| answer(committed.is_ok()));
+    committed
+}
+
+/// Takes SQLite's write lock at once, so that writers queue instead of failing half-way.
+fn begin_immediate(connection: &mut AnyConnection) -> QueryResult<()> {
+    match connection {
+        AnyConnection::Sqlite(sqlite) => {
+            AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
+        }
+        AnyConnection::Postgres(postgres) => AnsiTransactionManager::begin_transaction(postgres),
+    }
+}
+
+/// Runs the migrations that are missing, all or none, one instance at a time.
+fn migrate(connection: &mut AnyConnection) -> Result<(), OpenError> {
+    let run = |connection: &mut AnyConnection| -> diesel::migration::Result<()> {
+        match connection {
+            AnyConnection::Sqlite(sqlite) => migrate_with(sqlite, SQLITE_MIGRATIONS),
+            AnyConnection::Postgres(postgres) => {
+                postgres.batch_execute("SELECT pg_advisory_xact_lock(4702111234474983745)")?;
+                migrate_with(postgres, POSTGRES_MIGRATIONS)
+            }
+        }
+    };
+    begin_immediate(connection).map_err(OpenError::from)?;
+    type Manager = <AnyConnection as Connection>::TransactionManager;
+    match run(connection) {
+        Ok(()) => Manager::commit_transaction(connection).map_err(OpenError::from),
+        Err(error) => {
+            Manager::rollback_transaction(connection).map_err(OpenError::from)?;
+            Err(OpenError(error.to_string()))
+        }
+    }
+}
+
+fn migrate_with<C, B>(
+    connection: &mut C,
+    migrations: EmbeddedMigrations,
+) -> diesel::migration::Result<()>
+where
+    B: diesel::backend::Backend,
+    C: MigrationHarness<B>,
+    EmbeddedMigrations: diesel::migration::MigrationSource<B>,
+{
+    use diesel::migration::{Migration, MigrationSource};
+    let known = MigrationSource::<B>::migrations(&migrations)?;
+    let known: Vec<_> = known
+        .iter()
+        .map(|migration| migration.name().version())
+        .collect();
+    if let Some(newer) = connection
+        .applied_migrations()?
+        .iter()
+        .find(|applied| !known.contains(applied))
+    {
+        return Err(format!(
+            "its schema is newer ({newer}) than this accolade knows: run the newer one"
+        )
+        .into());
+    }
+    connection.run_pending_migrations(migrations)?;
+    Ok(())
+}
+
+/// Opens connections by the scheme of the URL, set up as the service needs them.
+struct Manager {
+    url: String,
+    read_only: bool,
+    statements: Arc<AtomicU64>,
+}
+
+struct Pooled {
+    connection: AnyConnection,
+    failed: bool,
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = OpenError;
+
+    fn connect(&self) -> Result<Pooled, OpenError> {
+        let mut connection = establish(&self.url, self.read_only)?;
+        let statements = self.statements.clone();
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                statements.fetch_add(1, Ordering::Relaxed);
+                tracing::trace!(%query);
+            }
+        });
+        Ok(Pooled {
+            connection,
+            failed: false,
+        })
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), OpenError> {
+        if self.has_broken(pooled) {
+            Err(OpenError("the connection failed".into()))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.failed || pooled.connection.is_broken()
+    }
+}
+
+fn establish(url: &str, read_only: bool) -> Result<AnyConnection, OpenError> {
+    let Some(path) = url.strip_prefix("sqlite://") else {
+        let mut parsed = Url::parse(url)
+            .map_err(|error| OpenError(format!("DATABASE_URL is no URL: {error}")))?;
+        if !matches!(parsed.scheme(), "postgres" | "postgresql") {
+            return Err(OpenError(
+                "DATABASE_URL must begin with postgres:// or sqlite://".into(),
+            ));
+        }
+        if !parsed
+            .query_pairs()
+            .any(|(name, _)| name == "connect_timeout")
+        {
+            parsed
+                .query_pairs_mut()
+                .append_pair("connect_timeout", &PATIENCE.as_secs().to_string());
+        }
+        let mut postgres = PgConnection::establish(parsed.as_str())?;
+        postgres.batch_execute(
+            "SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s'; \
+             SET TIME ZONE 'UTC'",
+        )?;
+        return Ok(AnyConnection::Postgres(postgres));
+    };
+    if let Some(folder) = Path::new(path).parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| OpenError(format!("cannot create {}: {error}", folder.display())))?;
+    }
+    let mut sqlite = SqliteConnection::establish(path)?;
+    sqlite.batch_execute(&format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA query_only = {}",
+        PATIENCE.as_millis(),
+        if read_only { "ON" } else { "OFF" },
+    ))?;
+    Ok(AnyConnection::Sqlite(sqlite))
+}
+
+/// Why a database could not be opened, in a line for the operator.
+#[derive(Debug)]
+pub struct OpenError(String);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot open the database: {}",
+            self.0.trim().replace('\n', " ")
+        )
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<ConnectionError> for OpenError {
+    fn from(error: ConnectionError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<diesel::result::Error> for OpenError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,46 @@
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, put};
+use deserr::Deserr;
+use utoipa::ToSchema;
+
+use super::model::{ACHIEVEMENTS, FeatureFlag, set_achievements};
+use crate::auth::Caller;
+use crate::db::Db;
+use crate::error::{Error, Failure, Result, Violations};
+use crate::input::Json;
+
+#[derive(Deserr, ToSchema)]
+#[deserr(error = Violations, deny_unknown_fields)]
+pub struct PutFeatureFlag {
+    /// Whether the feature is on.
+    enabled: bool,
+}
+
+/// Turn a feature on or off
+///
+/// For administrators. While `achievements` is off, every achievements operation answers 404;
+/// nothing is lost.
+#[utoipa::path(
+    tag = "instance",
+    security(("bearer" = [])),
+    responses((status = OK, description = "The feature flag", body = FeatureFlag), Failure),
+)]
+#[put("/feature-flags/{name}")]
+pub async fn put_feature_flag(
+    name: Path<String>,
+    caller: Caller,
+    input: Json<PutFeatureFlag>,
+    db: Data<Db>,
+) -> Result<HttpResponse> {
+    caller.must_be_admin()?;
+    if *name != ACHIEVEMENTS {
+        return Err(Error::NotFound);
+    }
+    let enabled = input.enabled;
+    db.write(move |conn| set_achievements(enabled, conn))
+        .await?;
+    Ok(HttpResponse::Ok().json(FeatureFlag {
+        name: name.into_inner(),
+        enabled,
+    }))
+}

@@ -1,0 +1,110 @@
+//! Accolade: a self-hosted service for awarding achievements.
+
+pub mod achievements;
+pub mod auth;
+pub mod config;
+pub mod db;
+pub mod demo;
+pub mod error;
+pub mod feature_flags;
+mod health;
+pub mod input;
+pub mod members;
+pub mod namespaces;
+mod observe;
+pub mod openapi;
+mod paging;
+pub mod personal_access_tokens;
+mod schema;
+pub mod sessions;
+mod settings;
+pub mod time;
+pub mod tokens;
+pub mod user_achievements;
+pub mod users;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::web::{Data, PathConfig, PayloadConfig};
+use actix_web::{App, web};
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::config::Config;
+use crate::db::Db;
+use crate::error::Error;
+use crate::input::BODY_LIMIT;
+use crate::observe::Metrics;
+use crate::openapi::Contract;
+use crate::sessions::Hashing;
+use crate::tokens::Keys;
+
+/// What the operations of one instance share.
+#[derive(Clone)]
+pub struct Accolade {
+    pub config: Data<Config>,
+    pub db: Data<Db>,
+    pub keys: Data<Keys>,
+    hashing: Data<Hashing>,
+    metrics: Data<Metrics>,
+    contract: Data<Contract>,
+}
+
+impl Accolade {
+    pub fn new(config: Config, db: Db, keys: Keys) -> Self {
+        Self {
+            config: Data::new(config),
+            db: Data::new(db),
+            keys: Data::new(keys),
+            hashing: Data::new(Hashing::default()),
+            metrics: Data::new(Metrics::install()),
+            contract: Data::new(Contract::new()),
+        }
+    }
+}
+
+/// The service, for one worker.
+pub fn app(
+    accolade: Accolade,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(accolade.config)
+        .app_data(accolade.db)
+        .app_data(accolade.keys)
+        .app_data(accolade.hashing)
+        .app_data(accolade.metrics)
+        .app_data(accolade.contract)
+        .app_data(PayloadConfig::new(BODY_LIMIT))
+        .app_data(PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
+        .into_utoipa_app()
+        .configure(routes)
+        .into_app()
+        .configure(openapi::routes)
+        .configure(health::routes)
+        .default_service(web::to(openapi::unmatched))
+        .wrap(from_fn(auth::authenticate))
+        .wrap(from_fn(observe::observe))
+}
+
+/// Every operation of the contract.
+fn routes(config: &mut ServiceConfig) {
+    config
+        .configure(sessions::routes)
+        .configure(personal_access_tokens::routes)
+        .configure(users::routes)
+        .configure(namespaces::routes)
+        .configure(members::routes)
+        .configure(user_achievements::routes)
+        .configure(achievements::routes)
+        .configure(feature_flags::routes)
+        .configure(settings::routes);
+}

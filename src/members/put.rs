@@ -1,0 +1,83 @@
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, put};
+use deserr::Deserr;
+use diesel::prelude::*;
+use utoipa::ToSchema;
+
+use super::model::{Member, MemberView, keep_an_owner};
+use crate::auth::{Caller, Role, Viewer};
+use crate::config::Config;
+use crate::db::{AnyConnection, Db};
+use crate::error::{Failure, Result, Violations};
+use crate::input::Json;
+use crate::namespaces::{Namespace, NamespaceKey};
+use crate::schema::members;
+use crate::time::now;
+use crate::users::{User, UserKey};
+
+#[derive(Deserr, ToSchema)]
+#[deserr(error = Violations, deny_unknown_fields)]
+pub struct PutMember {
+    #[schema(inline)]
+    role: Role,
+}
+
+/// Add a member, or change their role
+///
+/// Requires the Owner role. A namespace keeps at least one owner.
+#[utoipa::path(
+    tag = "namespaces",
+    security(("bearer" = [])),
+    responses((status = OK, description = "The member", body = MemberView), Failure),
+)]
+#[put("/namespaces/{namespace}/members/{user}")]
+pub async fn put_member(
+    path: Path<(String, String)>,
+    caller: Caller,
+    input: Json<PutMember>,
+    config: Data<Config>,
+    db: Data<Db>,
+) -> Result<HttpResponse> {
+    let (namespace, user) = (NamespaceKey::parse(&path.0)?, UserKey::parse(&path.1)?);
+    let member = db
+        .write(move |conn| put(&namespace, &user, &caller, input.role, conn))
+        .await?;
+    Ok(HttpResponse::Ok().json(MemberView::new(member, &config)))
+}
+
+/// Gives the user the role in the namespace.
+pub fn put(
+    namespace: &NamespaceKey,
+    user: &UserKey,
+    caller: &Caller,
+    role: Role,
+    conn: &mut AnyConnection,
+) -> Result<Member> {
+    let (namespace, access) = Namespace::find(namespace, &Viewer::from(caller), conn)?;
+    access.require(Role::Owner)?;
+    let user = User::find(user, conn)?;
+    if role < Role::Owner {
+        keep_an_owner(&namespace, user.id, conn)?;
+    }
+    let set = members::role.eq(role as i16);
+    if diesel::update(members::table.find((namespace.id, user.id)))
+        .set(set)
+        .execute(conn)?
+        == 0
+    {
+        diesel::insert_into(members::table)
+            .values((
+                members::namespace_id.eq(namespace.id),
+                members::user_id.eq(user.id),
+                set,
+                members::created_at.eq(now()),
+            ))
+            .execute(conn)?;
+    }
+    let member = Member::query().filter(
+        members::namespace_id
+            .eq(namespace.id)
+            .and(members::user_id.eq(user.id)),
+    );
+    Ok(member.first(conn)?)
+}

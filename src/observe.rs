@@ -1,0 +1,117 @@
+//! What each request leaves behind: a request id, a line in the log, a measurement.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+/// The longest request id of a client's own that is taken over.
+const LONGEST_ID: usize = 128;
+/// The bounds of the durations' histogram, in seconds.
+const BUCKETS: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+];
+
+/// What the process measures.
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// The recorder of this process, installed at the first call.
+    pub fn install() -> Self {
+        static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+        let handle = HANDLE.get_or_init(|| {
+            let builder = PrometheusBuilder::new();
+            let builder = builder
+                .set_buckets(&BUCKETS)
+                .unwrap_or_else(|_| PrometheusBuilder::new());
+            let recorder = builder.build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("another recorder of metrics is installed: /metrics stays empty");
+            }
+            handle
+        });
+        Self(handle.clone())
+    }
+
+    /// The Prometheus text format.
+    pub fn render(&self) -> String {
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+/// Gives the request an id, answers HEAD as GET without the body, measures and logs.
+pub async fn observe<B: MessageBody>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let began = Instant::now();
+    let id = request_id(&request);
+    let method = request.method().clone();
+    if method == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    let mut response = next.call(request).await?;
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-request-id"), id.clone());
+    response.headers_mut().insert(
+        HeaderName::from_static("x-content-type-options"),
+        HeaderValue::from_static("nosniff"),
+    );
+
+    let route: Arc<str> = response
+        .request()
+        .match_pattern()
+        .unwrap_or_else(|| "unmatched".into())
+        .into();
+    let status = response.status().as_u16();
+    let seconds = began.elapsed().as_secs_f64();
+    let labels = [
+        ("method", method.to_string()),
+        ("route", route.to_string()),
+        ("status", status.to_string()),
+    ];
+    metrics::histogram!("http_server_request_duration_seconds", &labels).record(seconds);
+    let id = id.to_str().unwrap_or_default();
+    match status {
+        500.. => {
+            tracing::error!(request_id = id, %method, %route, status, seconds, "request failed")
+        }
+        // Successful reads are most of the load, and say least.
+        _ if status < 400 && method.is_safe() => {
+            tracing::debug!(request_id = id, %method, %route, status, seconds, "request")
+        }
+        _ => tracing::info!(request_id = id, %method, %route, status, seconds, "request"),
+    }
+    Ok(response)
+}
+
+/// The client's own id where it is safe to repeat, else a random one.
+fn request_id(request: &ServiceRequest) -> HeaderValue {
+    let safe = |id: &&HeaderValue| {
+        (1..=LONGEST_ID).contains(&id.len())
+            && id
+                .as_bytes()
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/".contains(byte))
+    };
+    let random = || {
+        let mut bytes = [0; 8];
+        let _ = aws_lc_rs::rand::fill(&mut bytes); // Zeros where there is no randomness: only a label.
+        HeaderValue::from_str(&format!("{:016x}", u64::from_be_bytes(bytes)))
+    };
+    request
+        .headers()
+        .get("x-request-id")
+        .filter(safe)
+        .cloned()
+        .or_else(|| random().ok())
+        .unwrap_or(HeaderValue::from_static("unknown"))
+}

@@ -1,0 +1,124 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    achievements (id) {
+        id -> Int8,
+        namespace_id -> Int8,
+        name -> Text,
+        name_key -> Text,
+        description -> Text,
+        user_achievements_count -> Int8,
+        unique_users_count -> Int8,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    feature_flags (name) {
+        name -> Text,
+        enabled -> Bool,
+    }
+}
+
+diesel::table! {
+    members (namespace_id, user_id) {
+        namespace_id -> Int8,
+        user_id -> Int8,
+        role -> Int2,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    namespace_ancestors (namespace_id, ancestor_id) {
+        namespace_id -> Int8,
+        ancestor_id -> Int8,
+    }
+}
+
+diesel::table! {
+    namespaces (id) {
+        id -> Int8,
+        parent_id -> Nullable<Int8>,
+        path -> Text,
+        full_path -> Text,
+        full_path_key -> Text,
+        name -> Text,
+        description -> Text,
+        visibility -> Int2,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    personal_access_tokens (id) {
+        id -> Int8,
+        user_id -> Int8,
+        name -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    settings (id) {
+        id -> Int4,
+        auto_accept -> Bool,
+        users_create_namespaces -> Bool,
+    }
+}
+
+diesel::table! {
+    user_achievements (id) {
+        id -> Int8,
+        achievement_id -> Int8,
+        user_id -> Int8,
+        awarded_by_user_id -> Nullable<Int8>,
+        awarded_at -> Timestamp,
+        award_message -> Text,
+        accepted_at -> Nullable<Timestamp>,
+        declined_at -> Nullable<Timestamp>,
+        revoked_at -> Nullable<Timestamp>,
+        revoked_by_user_id -> Nullable<Int8>,
+        priority -> Int4,
+        show_on_profile -> Bool,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Int8,
+        username -> Text,
+        username_key -> Text,
+        name -> Text,
+        email -> Text,
+        password_hash -> Nullable<Text>,
+        admin -> Bool,
+        blocked -> Bool,
+        private_profile -> Bool,
+        achievements_enabled -> Bool,
+        search_key -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::joinable!(achievements -> namespaces (namespace_id));
+diesel::joinable!(members -> namespaces (namespace_id));
+diesel::joinable!(members -> users (user_id));
+diesel::joinable!(personal_access_tokens -> users (user_id));
+diesel::joinable!(user_achievements -> achievements (achievement_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    achievements,
+    feature_flags,
+    members,
+    namespace_ancestors,
+    namespaces,
+    personal_access_tokens,
+    settings,
+    user_achievements,
+    users,
+);

@@ -1,0 +1,107 @@
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, patch};
+use deserr::Deserr;
+use diesel::prelude::*;
+use utoipa::ToSchema;
+
+use super::view::State;
+use super::{User, UserKey, UserView};
+use crate::auth::{Caller, Viewer};
+use crate::config::Config;
+use crate::db::{AnyConnection, Db};
+use crate::error::{Error, Failure, Result, Violations};
+use crate::input::{Email, Json, Name, Password};
+use crate::schema::users;
+use crate::sessions::Hashing;
+use crate::time::now;
+
+#[derive(Deserr, ToSchema)]
+#[deserr(error = Violations, rename_all = camelCase, deny_unknown_fields)]
+#[schema(rename_all = "camelCase")]
+pub struct UpdateUser {
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, examples("Ada Lovelace"))]
+    #[deserr(default)]
+    name: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 3, max_length = 254, examples("ada@example.com"))]
+    #[deserr(default)]
+    email: Option<Email>,
+    /// A new password.
+    #[schema(value_type = Option<String>, format = Password, min_length = 8, max_length = 128, examples("analytical engine"))]
+    #[deserr(default)]
+    password: Option<Password>,
+    /// Whether the user is an administrator.
+    #[deserr(default)]
+    admin: Option<bool>,
+    /// `blocked` users cannot sign in, their tokens are refused, and their profile is hidden.
+    #[deserr(default)]
+    #[schema(inline)]
+    state: Option<State>,
+    /// Whether the profile is hidden from others.
+    #[deserr(default)]
+    private_profile: Option<bool>,
+    /// Display achievements on the profile.
+    #[deserr(default)]
+    achievements_enabled: Option<bool>,
+}
+
+/// Update or block a user
+///
+/// For administrators. Changes what is named and leaves the rest as it is.
+#[utoipa::path(
+    tag = "users",
+    security(("bearer" = [])),
+    responses((status = OK, description = "The user", body = UserView), Failure),
+)]
+#[patch("/users/{user}")]
+pub async fn update_user(
+    user: Path<String>,
+    caller: Caller,
+    input: Json<UpdateUser>,
+    hashing: Data<Hashing>,
+    config: Data<Config>,
+    db: Data<Db>,
+) -> Result<HttpResponse> {
+    caller.must_be_admin()?;
+    let key = UserKey::parse(&user)?;
+    let password_hash = hashing.hash(input.password.as_deref()).await?;
+    let user = db
+        .write(move |conn| update(&key, &caller, &input, password_hash, conn))
+        .await?;
+    Ok(HttpResponse::Ok().json(UserView::new(user, &Viewer::from(&caller), &config)))
+}
+
+fn update(
+    key: &UserKey,
+    caller: &Caller,
+    input: &UpdateUser,
+    password_hash: Option<String>,
+    conn: &mut AnyConnection,
+) -> Result<User> {
+    let user = User::find(key, conn)?;
+    if user.id == caller.id && (input.state == Some(State::Blocked) || input.admin == Some(false)) {
+        return Err(Error::OwnAccount);
+    }
+    let name = input.name.as_deref().unwrap_or(&user.name);
+    diesel::update(users::table.find(user.id))
+        .set((
+            users::name.eq(name),
+            users::email.eq(input.email.as_deref().unwrap_or(&user.email)),
+            users::admin.eq(input.admin.unwrap_or(user.admin)),
+            users::blocked.eq(input
+                .state
+                .map_or(user.blocked, |state| state == State::Blocked)),
+            users::private_profile.eq(input.private_profile.unwrap_or(user.private_profile)),
+            users::achievements_enabled.eq(input
+                .achievements_enabled
+                .unwrap_or(user.achievements_enabled)),
+            users::search_key.eq(User::search_key(&user.username, name)),
+            users::updated_at.eq(now()),
+        ))
+        .execute(conn)?;
+    if password_hash.is_some() {
+        diesel::update(users::table.find(user.id))
+            .set(users::password_hash.eq(password_hash))
+            .execute(conn)?;
+    }
+    User::find(&UserKey::Id(user.id), conn)
+}

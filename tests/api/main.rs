@@ -1,0 +1,4 @@
+//! The service, called as a client calls it.
+
+mod achievements;
+mod app;
