@@ -1,5 +1,6 @@
 //! The service under test: on a port and a database of its own, with what it can create.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use accolade::Accolade;
@@ -383,11 +384,21 @@ pub struct Database {
 }
 
 impl Database {
+    /// In memory where it is SQLite: a flush costs nothing.
     pub fn create() -> Self {
+        Self::create_in("/dev/shm".as_ref())
+    }
+
+    /// Where a flush is one.
+    pub fn on_disk() -> Self {
+        Self::create_in(&std::env::temp_dir())
+    }
+
+    fn create_in(folder: &Path) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let directory = tempfile::Builder::new()
             .prefix("accolade")
-            .tempdir_in("/dev/shm")
+            .tempdir_in(folder)
             .unwrap();
         let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
             let url = format!("sqlite://{}/accolade.db", directory.path().display());

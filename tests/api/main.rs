@@ -2,3 +2,7 @@
 
 mod achievements;
 mod app;
+mod command_line;
+mod database;
+mod durability;
+mod server;

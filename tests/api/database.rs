@@ -1,0 +1,269 @@
+//! The database itself: migrations, and what clients are told when it fails.
+
+use std::process::Command;
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::rt;
+use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationSource;
+use diesel::prelude::*;
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+use serde_json::{Value, json};
+
+use crate::app::Database;
+use crate::server::Server;
+
+#[test]
+fn instances_that_start_at_once_migrate_once() {
+    let database = Database::create();
+    let migrate = || {
+        let mut accolade = Command::new(env!("CARGO_BIN_EXE_accolade"));
+        accolade
+            .arg("migrate")
+            .env("DATABASE_URL", &database.url)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+
+    let started: Vec<_> = (0..6).map(|_| migrate()).collect();
+
+    for process in started {
+        let output = process.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+#[test]
+fn every_migration_is_reversible() {
+    fn there_and_back<C, B>(connection: &mut C, folder: &str)
+    where
+        B: diesel::backend::Backend,
+        C: MigrationHarness<B>,
+        FileBasedMigrations: MigrationSource<B>,
+    {
+        let migrations = || FileBasedMigrations::from_path(folder).unwrap();
+        connection.run_pending_migrations(migrations()).unwrap();
+        connection.revert_all_migrations(migrations()).unwrap();
+        connection.run_pending_migrations(migrations()).unwrap();
+    }
+    let database = Database::create();
+
+    match database.url.strip_prefix("sqlite://") {
+        Some(path) => there_and_back(
+            &mut SqliteConnection::establish(path).unwrap(),
+            "migrations/sqlite",
+        ),
+        None => there_and_back(
+            &mut PgConnection::establish(&database.url).unwrap(),
+            "migrations/postgres",
+        ),
+    }
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let names = |folder: &str| {
+        let files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let mut names: Vec<_> = files
+            .map(|path| path.file_name().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+
+    assert_eq!(names("migrations/sqlite"), names("migrations/postgres"));
+}
+
+#[actix_web::test]
+async fn a_schema_that_is_newer_than_the_program_is_left_alone() {
+    let server = Server::start().await;
+    server.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')");
+
+    let output = server.run(&["migrate"]);
+
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        message.contains("its schema is newer (99990101000000)"),
+        "{message}"
+    );
+}
+
+#[actix_web::test]
+async fn a_locked_database_is_a_503_after_a_while() {
+    let server = Server::start().await;
+    let root = root(&server);
+    let body = json!({ "path": "compilers", "name": "Compilers" });
+
+    let lock = server.lock();
+    let (status, problem) = server
+        .call(Method::POST, &root, "/namespaces", body.clone())
+        .await
+        .unwrap();
+    drop(lock);
+
+    assert_eq!(
+        (status, &problem["type"]),
+        (503, &json!("/problems/unavailable")),
+        "{problem}"
+    );
+    assert_eq!(
+        server
+            .call(Method::POST, &root, "/namespaces", body)
+            .await
+            .unwrap()
+            .0,
+        201
+    );
+}
+
+#[actix_web::test]
+async fn a_database_that_fails_is_a_503_and_serves_again_once_it_is_back() {
+    let server = Server::start().await;
+    let root = root(&server);
+    let create = async |path: String| {
+        let body = json!({ "path": path, "name": "x".repeat(200) });
+        server
+            .call(Method::POST, &root, "/namespaces", body)
+            .await
+            .unwrap()
+    };
+
+    server.break_database();
+    let mut refused = Vec::new();
+    for number in 0..3 {
+        let (status, problem) = create(format!("broken-{number}")).await;
+        if status != 201 {
+            refused.push((status, problem["type"].clone()));
+        }
+    }
+    server.mend_database();
+    rt::time::sleep(Duration::from_secs(1)).await;
+
+    assert_eq!(refused.len(), 3);
+    let unavailable = (503, json!("/problems/unavailable"));
+    assert!(
+        refused.iter().all(|answer| *answer == unavailable),
+        "{refused:?}"
+    );
+    let mut last = create("mended".into()).await;
+    for _ in 0..20 {
+        // Each connection of the pool learns of the failure by itself.
+        if last.0 == 201 || last.0 == 409 {
+            break;
+        }
+        assert_eq!(last.0, 503, "{}", last.1);
+        last = create("mended".into()).await;
+    }
+    assert_eq!(last.0, 201, "{}", last.1);
+    assert_eq!(
+        server
+            .call(Method::GET, &root, "/namespaces/mended", Value::Null)
+            .await
+            .unwrap()
+            .0,
+        200
+    );
+}
+
+fn root(server: &Server) -> String {
+    server.print(&[
+        "user",
+        "create",
+        "root",
+        "--email",
+        "root@example.com",
+        "--admin",
+    ]);
+    server.print(&["token", "create", "root"])
+}
+
+/// A lock that holds until it is dropped.
+struct Lock(#[expect(dead_code, reason = "held, not read")] Raw);
+
+enum Raw {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Raw {
+    fn open(url: &str) -> Self {
+        match url.strip_prefix("sqlite://") {
+            Some(path) => Self::Sqlite(SqliteConnection::establish(path).unwrap()),
+            None => Self::Postgres(PgConnection::establish(url).unwrap()),
+        }
+    }
+
+    fn execute(&mut self, sql: &str) {
+        match self {
+            Self::Sqlite(connection) => connection.batch_execute(sql).unwrap(),
+            Self::Postgres(connection) => connection.batch_execute(sql).unwrap(),
+        }
+    }
+}
+
+impl Server {
+    fn execute(&self, sql: &str) {
+        Raw::open(self.database_url()).execute(sql);
+    }
+
+    /// Locks what writing a namespace needs.
+    fn lock(&self) -> Lock {
+        let mut connection = Raw::open(self.database_url());
+        connection.execute(match connection {
+            Raw::Sqlite(_) => "BEGIN IMMEDIATE",
+            Raw::Postgres(_) => "BEGIN; LOCK TABLE namespaces IN EXCLUSIVE MODE",
+        });
+        Lock(connection)
+    }
+
+    /// SQLite: the disk is full. PostgreSQL: connections end, and no new ones are taken.
+    fn break_database(&self) {
+        if self.database_url().starts_with("sqlite") {
+            return self.limit_files("0");
+        }
+        self.on_postgres("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false");
+        self.on_postgres(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+        );
+    }
+
+    fn mend_database(&self) {
+        if self.database_url().starts_with("sqlite") {
+            return self.limit_files("unlimited");
+        }
+        self.on_postgres("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true");
+    }
+
+    /// Sets how large a file the process may write: any write beyond fails as on a full disk.
+    fn limit_files(&self, size: &str) {
+        let arguments = [
+            format!("--pid={}", self.pid()),
+            format!("--fsize={size}:unlimited"),
+        ];
+        assert!(
+            Command::new("prlimit")
+                .args(arguments)
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    fn on_postgres(&self, sql: &str) {
+        let server = std::env::var("TEST_DATABASE_URL").unwrap();
+        let name = self.database_url().rsplit('/').next().unwrap();
+        PgConnection::establish(&server)
+            .unwrap()
+            .batch_execute(&sql.replace("{}", name))
+            .unwrap();
+    }
+}

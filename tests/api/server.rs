@@ -1,0 +1,196 @@
+//! The real program in a process of its own, to be killed and started again.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use actix_web::http::Method;
+use serde_json::Value;
+
+use crate::app::Database;
+
+/// `accolade serve` on a port and a database of its own.
+pub struct Server {
+    database: Database,
+    address: SocketAddr,
+    process: Child,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        let database = Database::on_disk();
+        let address = actix_test::unused_addr();
+        let process = serve(&database, address);
+        let server = Self {
+            database,
+            address,
+            process,
+        };
+        server.ready().await;
+        server
+    }
+
+    /// Runs the program with these arguments on the same database.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        accolade(&self.database).args(arguments).output().unwrap()
+    }
+
+    /// The standard output of [`Server::run`], which must succeed.
+    pub fn print(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().into()
+    }
+
+    /// `kill -9`, and a start on what is left.
+    pub async fn kill_and_restart(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.restart().await;
+    }
+
+    /// Starts again after the process has ended.
+    pub async fn restart(&mut self) {
+        self.process = serve(&self.database, self.address);
+        self.ready().await;
+    }
+
+    /// Asks the process to stop, and waits until it has.
+    pub async fn terminate(&mut self) -> Duration {
+        let asked = Instant::now();
+        let pid = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let status = loop {
+            match self.process.try_wait().unwrap() {
+                Some(status) => break status,
+                None => actix_web::rt::time::sleep(Duration::from_millis(10)).await,
+            }
+        };
+        assert!(status.success());
+        asked.elapsed()
+    }
+
+    /// The most memory that the process has had, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
+    pub fn file(&self, name: &str) -> std::path::PathBuf {
+        self.database.directory.path().join(name)
+    }
+
+    /// Calls the server. The error is that no whole answer came.
+    pub async fn call(
+        &self,
+        method: Method,
+        token: &str,
+        path: &str,
+        body: Value,
+    ) -> Result<(u16, Value), String> {
+        call(self.address, method, token, path, body).await
+    }
+
+    pub fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    async fn ready(&self) {
+        let began = Instant::now();
+        while !matches!(
+            self.call(Method::GET, "", "/readyz", Value::Null).await,
+            Ok((200, _))
+        ) {
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "the server did not start"
+            );
+            actix_web::rt::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Calls the server at the address.
+pub async fn call(
+    address: SocketAddr,
+    method: Method,
+    token: &str,
+    path: &str,
+    body: Value,
+) -> Result<(u16, Value), String> {
+    thread_local! {
+        static CLIENT: actix_test::Client = actix_test::Client::builder().timeout(Duration::from_secs(30)).finish();
+    }
+    let request = CLIENT.with(|client| client.request(method, format!("http://{address}{path}")));
+    let request = if token.is_empty() {
+        request
+    } else {
+        request.bearer_auth(token)
+    };
+    let sent = if body.is_null() {
+        request.send()
+    } else {
+        request.send_json(&body)
+    };
+    let mut response = sent.await.map_err(|error| error.to_string())?;
+    let body = response.body().await.map_err(|error| error.to_string())?;
+    Ok((
+        response.status().as_u16(),
+        serde_json::from_slice(&body).unwrap_or_default(),
+    ))
+}
+
+fn serve(database: &Database, address: SocketAddr) -> Child {
+    accolade(database)
+        .args(["serve", "--listen", &address.to_string()])
+        .env("ACCOLADE_ACHIEVEMENTS", "enabled")
+        .env("RUST_LOG", "warn")
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
+}
+
+fn accolade(database: &Database) -> Command {
+    // Where a file may grow no more, a write is to fail, not to end the process.
+    let mut command = Command::new("bash");
+    command.args([
+        "-c",
+        "trap '' XFSZ; exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_accolade"),
+    ]);
+    command
+        .env("ACCOLADE_DATA_DIR", database.directory.path())
+        .env("DATABASE_URL", &database.url);
+    command
+}
