@@ -1,1 +1,7 @@
 mod award;
+mod create;
+mod delete;
+mod list;
+mod show;
+mod unique_users;
+mod update;

@@ -1,0 +1,10 @@
+mod accept;
+mod badges;
+mod decline;
+mod delete;
+mod list;
+mod priorities;
+mod recipients;
+mod revoke;
+mod show;
+mod update;
