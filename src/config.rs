@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use url::Url;
 
+use crate::avatars::Avatars;
 use crate::db::{Db, OpenError};
+use crate::mail::{Mailer, Transport};
 use crate::tokens::Keys;
 
 /// Where the data is: what every command needs.
@@ -88,6 +90,25 @@ impl Storage {
     }
 }
 
+impl Serving {
+    /// Where avatars are kept: a folder of the data directory, unless there is a URL.
+    pub fn avatars(&self, storage: &Storage) -> Result<Avatars, String> {
+        Avatars::open(
+            self.avatar_store_url.as_ref(),
+            &storage.data_dir.join("avatars"),
+        )
+    }
+
+    /// What sends the mails: into files of the data directory, unless there is an SMTP server.
+    pub fn mailer(&self, storage: &Storage) -> Result<Mailer, String> {
+        let transport = match &self.smtp_url {
+            Some(url) => Transport::smtp(url)?,
+            None => Transport::files(&storage.data_dir.join("mail"))?,
+        };
+        Mailer::new(transport, &self.mail_from)
+    }
+}
+
 impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Storage")
@@ -97,7 +118,7 @@ impl fmt::Debug for Storage {
 }
 
 /// How the service is reached and what it does at its start.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone)]
 pub struct Serving {
     /// The address and port to listen on; port 0 takes a free one
     #[arg(
@@ -112,6 +133,35 @@ pub struct Serving {
     /// not given
     #[arg(long, env = "ACCOLADE_BASE_URL", value_name = "URL")]
     pub base_url: Option<String>,
+
+    /// The server that sends mail: smtps://user:password@mail.example.com, or smtp:// with
+    /// ?tls=required for STARTTLS. Mails are files in the data directory where it is not given
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, value_name = "URL")]
+    pub smtp_url: Option<String>,
+
+    /// The address that mail comes from
+    #[arg(
+        long,
+        env = "MAIL_FROM",
+        value_name = "ADDRESS",
+        default_value = "Accolade <accolade@localhost.localdomain>"
+    )]
+    pub mail_from: String,
+
+    /// Where avatars are kept: file:///directory, or s3://bucket/prefix with the usual AWS_ variables
+    /// (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT …). A folder of the data
+    /// directory where it is not given
+    #[arg(
+        long,
+        env = "AVATAR_STORE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub avatar_store_url: Option<Url>,
+
+    /// The largest avatar that can be uploaded, in bytes
+    #[arg(long, env = "ACCOLADE_AVATAR_LIMIT", value_name = "BYTES", default_value = "204800", value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
+    pub avatar_limit: u64,
 
     /// How many threads take requests. As many as there are cores where it is not given
     #[arg(long, env = "ACCOLADE_WORKERS", value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -152,6 +202,8 @@ pub enum LogFormat {
 #[derive(Clone, Debug)]
 pub struct Config {
     base_url: String,
+    /// The largest avatar that can be uploaded, in bytes.
+    pub avatar_limit: usize,
 }
 
 impl Config {
@@ -160,6 +212,7 @@ impl Config {
         match Url::parse(base_url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Self {
                 base_url: base_url.trim_end_matches('/').into(),
+                avatar_limit: 200 * 1024,
             }),
             _ => Err(format!(
                 "ACCOLADE_BASE_URL must be an address such as https://accolade.example.com, not {base_url}"

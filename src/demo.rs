@@ -241,6 +241,7 @@ Accolade is running with a story to look at: eight people, six groups, {awards} 
 
   Swagger UI     {swagger}
   The contract   {contract}
+  The mails      {mails}  (no server sends them: they are files, each with a link to accept)
   The data       {data}  (yours to delete)
 
 Everyone's password is "{PASSWORD}". Tokens to send as "Authorization: Bearer":
@@ -268,6 +269,7 @@ Stop with Ctrl+C.
         awards = AWARDS.len(),
         swagger = address("/swagger-ui/"),
         contract = address("/openapi.json"),
+        mails = storage.data_dir.join("mail").display(),
         data = storage.data_dir.display(),
         badges = address("/users/ada/badges"),
         award = address("/achievements/1/award"),
@@ -335,7 +337,8 @@ fn story(password: &str, keys: &Keys, conn: &mut AnyConnection) -> Result<[Strin
             name: text(name)?,
             description: Some(text(description)?),
         };
-        let created = achievements::create(&NamespaceKey::Id(*id), &person(owner)?, &input, conn)?;
+        let created =
+            achievements::create(&NamespaceKey::Id(*id), &person(owner)?, &input, None, conn)?;
         awardable.push((name, created.achievement.id, person(owner)?));
     }
 

@@ -17,6 +17,10 @@ pub enum Error {
     #[error("The body is not JSON: {0}. Send a JSON object.")]
     MalformedJson(String),
     #[error(
+        "The form cannot be read: {0}. Send multipart/form-data with a boundary and whole parts."
+    )]
+    MalformedForm(String),
+    #[error(
         "Sign in first: send a token as Authorization: Bearer, from POST /sessions or a personal access token."
     )]
     Unauthenticated,
@@ -60,6 +64,22 @@ pub enum Error {
     NotPending(&'static str),
     #[error("The award is revoked, which is final. Award the achievement again instead.")]
     Revoked,
+    #[error("The recipient gets no mail: the account is blocked or does not display achievements.")]
+    NoMail,
+    #[error(
+        "A link sent now would have expired: it is good for 30 days from the award. Ask the recipient to sign in and accept, or award again."
+    )]
+    LinkWouldBeExpired,
+    #[error(
+        "The link has expired: it was good for 30 days. Sign in and accept the award with POST /user-achievements/{{id}}/accept."
+    )]
+    LinkExpired,
+    #[error("The body took too long to arrive. Send it without pauses.")]
+    BodyTimeout,
+    #[error(
+        "The mail of the award was sent a short while ago. Wait {0} seconds before you resend it."
+    )]
+    TooSoon(i64),
     #[error("The namespace would be left without an owner. Make somebody else its owner first.")]
     LastOwner,
     #[error("You cannot block, demote or delete your own account. Ask another administrator.")]
@@ -72,8 +92,8 @@ pub enum Error {
     UnsupportedMediaType(&'static str),
     #[error("The request is not valid. Correct the fields listed in errors and send it again.")]
     Invalid(Violations),
-    /// The database is locked, down or full: logged, worth another try.
-    #[error("The service cannot reach its database right now. Try again shortly.")]
+    /// The database, or the store of avatars, is locked, down or full: logged, worth another try.
+    #[error("The service cannot reach its database or its files right now. Try again shortly.")]
     Unavailable(String),
     /// Ours to fix: logged in full, never shown to the client.
     #[error(
@@ -98,6 +118,7 @@ impl Error {
         use StatusCode as S;
         match self {
             Self::MalformedJson(_) => (S::BAD_REQUEST, "malformed-json", "Malformed JSON"),
+            Self::MalformedForm(_) => (S::BAD_REQUEST, "malformed-form", "Malformed form"),
             Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated", "Sign-in required"),
             Self::InvalidToken => (S::UNAUTHORIZED, "invalid-token", "Invalid token"),
             Self::InvalidCredentials => (
@@ -131,6 +152,15 @@ impl Error {
             Self::PathTaken => (S::CONFLICT, "path-taken", "Path taken"),
             Self::NotPending(_) => (S::CONFLICT, "not-pending", "Not pending"),
             Self::Revoked => (S::CONFLICT, "revoked", "Award revoked"),
+            Self::NoMail => (S::CONFLICT, "no-mail", "Recipient gets no mail"),
+            Self::LinkWouldBeExpired => (
+                S::CONFLICT,
+                "link-would-be-expired",
+                "Link would be expired",
+            ),
+            Self::LinkExpired => (S::GONE, "link-expired", "Link expired"),
+            Self::BodyTimeout => (S::REQUEST_TIMEOUT, "body-timeout", "Body too slow"),
+            Self::TooSoon(_) => (S::TOO_MANY_REQUESTS, "too-soon", "Too soon"),
             Self::LastOwner => (S::CONFLICT, "last-owner", "Last owner"),
             Self::OwnAccount => (S::CONFLICT, "own-account", "Own account"),
             Self::Conflict => (S::CONFLICT, "conflict", "Conflict"),
@@ -177,8 +207,11 @@ impl ResponseError for Error {
         match self {
             Self::Internal(source) => tracing::error!(error = %source, "internal error"),
             Self::Unavailable(reason) => {
-                tracing::warn!(reason, "database unavailable");
+                tracing::warn!(reason, "unavailable");
                 response.insert_header((RETRY_AFTER, "1"));
+            }
+            Self::TooSoon(seconds) => {
+                response.insert_header((RETRY_AFTER, seconds.to_string()));
             }
             Self::Unauthenticated | Self::InvalidCredentials => {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer"));
@@ -343,11 +376,23 @@ pub enum Failure {
     )]
     NotFound(Problem),
     #[response(
+        status = 408,
+        description = "The body arrives too slowly",
+        content_type = "application/problem+json"
+    )]
+    BodyTimeout(Problem),
+    #[response(
         status = 409,
         description = "It contradicts the present state",
         content_type = "application/problem+json"
     )]
     Conflict(Problem),
+    #[response(
+        status = 410,
+        description = "The link has expired",
+        content_type = "application/problem+json"
+    )]
+    LinkExpired(Problem),
     #[response(
         status = 413,
         description = "The body is too large",
@@ -366,6 +411,12 @@ pub enum Failure {
         content_type = "application/problem+json"
     )]
     Invalid(Problem),
+    #[response(
+        status = 429,
+        description = "Too soon: wait as long as Retry-After says",
+        content_type = "application/problem+json"
+    )]
+    TooSoon(Problem),
     #[response(
         status = 500,
         description = "Our own fault",

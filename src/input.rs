@@ -4,24 +4,34 @@ use std::future::{Future, Ready, ready};
 use std::marker::PhantomData;
 use std::ops::{ControlFlow, Deref};
 use std::pin::Pin;
+use std::time::Duration;
 
+use actix_multipart::Multipart;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_ENCODING, ContentEncoding};
-use actix_web::web::Bytes;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use chrono::{DateTime, Utc};
+use actix_web::http::header::CONTENT_ENCODING;
+use actix_web::web::{Bytes, BytesMut, Data};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, rt};
 use deserr::{
     DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, Value, ValueKind,
     ValuePointerRef,
 };
+use futures_util::TryStreamExt;
 use serde_json::{Map, Value as JsonValue};
+use unicode_normalization::UnicodeNormalization;
 use url::form_urlencoded;
 
+use crate::config::Config;
 use crate::error::{Error, Result, Violations};
 
-/// The largest JSON body, in bytes: room to reorder some ten thousand awards.
+/// The largest JSON body, in bytes: ten times what the longest one of the contract needs.
 pub const BODY_LIMIT: usize = 256 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many parts of a form are read: more than any form of ours has.
+const MOST_PARTS: usize = 16;
 
 /// A JSON body.
 pub struct Json<T>(pub T);
@@ -42,12 +52,16 @@ impl<T: Deserr<Violations> + 'static> FromRequest for Json<T> {
         let encoded = request
             .headers()
             .get(CONTENT_ENCODING)
-            .is_some_and(|e| e != ContentEncoding::Identity.as_str());
-        if encoded || request.content_type() != "application/json" {
+            .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        if encoded
+            || !request
+                .content_type()
+                .eq_ignore_ascii_case("application/json")
+        {
             return Box::pin(ready(Err(Error::UnsupportedMediaType("application/json"))));
         }
         let body = Bytes::from_request(request, payload);
-        Box::pin(async move {
+        Box::pin(in_time(async move {
             let body = body
                 .await
                 .map_err(|error| match error.as_error::<PayloadError>() {
@@ -57,8 +71,113 @@ impl<T: Deserr<Violations> + 'static> FromRequest for Json<T> {
             let json: JsonValue = serde_json::from_slice(&body)
                 .map_err(|error| Error::MalformedJson(error.to_string()))?;
             read(json).map(Self)
-        })
+        }))
     }
+}
+
+/// A JSON body, or a form (multipart/form-data) with the same members and an avatar.
+pub struct JsonOrForm<T> {
+    pub input: T,
+    pub avatar: Option<Bytes>,
+}
+
+impl<T: Deserr<Violations> + 'static> FromRequest for JsonOrForm<T> {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if request
+            .content_type()
+            .eq_ignore_ascii_case("application/json")
+        {
+            let json = Json::from_request(request, payload);
+            return Box::pin(async {
+                Ok(Self {
+                    input: json.await?.0,
+                    avatar: None,
+                })
+            });
+        }
+        if !request
+            .content_type()
+            .eq_ignore_ascii_case("multipart/form-data")
+        {
+            return Box::pin(ready(Err(Error::UnsupportedMediaType(
+                "application/json or multipart/form-data",
+            ))));
+        }
+        let limit = request
+            .app_data::<Data<Config>>()
+            .map_or(0, |config| config.avatar_limit);
+        let form = Multipart::new(request.headers(), payload.take());
+        Box::pin(in_time(async move {
+            let (members, avatar) = read_form(form, limit).await?;
+            Ok(Self {
+                input: read(JsonValue::Object(members))?,
+                avatar,
+            })
+        }))
+    }
+}
+
+/// The text parts of a form, and its avatar. Reads no further than what is too large.
+async fn read_form(
+    mut form: Multipart,
+    limit: usize,
+) -> Result<(Map<String, JsonValue>, Option<Bytes>)> {
+    let (mut members, mut avatar) = (Map::new(), None);
+    while let Some(mut part) = form
+        .try_next()
+        .await
+        .map_err(|error| Error::MalformedForm(error.to_string()))?
+    {
+        let name = part.name().unwrap_or_default().to_owned();
+        let is_avatar = name == "avatar";
+        let most = if is_avatar { limit } else { BODY_LIMIT };
+        let mut content = BytesMut::new();
+        // Not Field::bytes, which reads what is too large to its end.
+        while let Some(chunk) = part
+            .try_next()
+            .await
+            .map_err(|error| Error::MalformedForm(error.to_string()))?
+        {
+            if content.len() + chunk.len() > most {
+                return Err(Error::TooLarge(most));
+            }
+            content.extend_from_slice(&chunk);
+        }
+        // What browsers send for a file that was not chosen.
+        let unchosen = content.is_empty()
+            && part
+                .content_disposition()
+                .and_then(|disposition| disposition.get_filename())
+                == Some("");
+        if members.contains_key(&name) || is_avatar && avatar.is_some() {
+            return Err(Error::invalid(name, "must stand once"));
+        } else if members.len() == MOST_PARTS {
+            return Err(Error::invalid(
+                name,
+                format!("is one part too many: at most {MOST_PARTS} are read"),
+            ));
+        } else if is_avatar {
+            avatar = Some(content.freeze()).filter(|_| !unchosen);
+        } else {
+            let text = String::from_utf8(content.to_vec());
+            members.insert(
+                name.clone(),
+                text.map_err(|_| Error::invalid(name, "must be text in UTF-8"))?
+                    .into(),
+            );
+        }
+    }
+    Ok((members, avatar))
+}
+
+/// Cuts off a body that stalls or drips.
+async fn in_time<T>(reading: impl Future<Output = Result<T>>) -> Result<T> {
+    rt::time::timeout(BODY_PATIENCE, reading)
+        .await
+        .unwrap_or(Err(Error::BodyTimeout))
 }
 
 /// The parameters of the query.
@@ -275,24 +394,17 @@ impl Rule for PasswordRule {
     }
 }
 
-/// A moment in RFC 3339.
-pub struct Moment(pub DateTime<Utc>);
+/// The text as it is compared: neither by case nor by how accents are encoded.
+pub fn folded(text: &str) -> String {
+    text.nfc().collect::<String>().to_lowercase()
+}
 
-impl Deserr<Violations> for Moment {
-    fn deserialize_from_value<V: IntoValue>(
-        value: Value<V>,
-        location: ValuePointerRef<'_>,
-    ) -> Result<Self, Violations> {
-        let text = String::deserialize_from_value(value, location)?;
-        DateTime::parse_from_rfc3339(&text)
-            .map(|moment| Self(moment.to_utc()))
-            .map_err(|_| {
-                Violations::of(
-                    path(location),
-                    "must be a time such as 2030-01-31T12:00:00Z",
-                )
-            })
-    }
+/// The id that a segment of a path is: digits alone, as names may begin with a sign.
+pub fn id(segment: &str) -> Option<i64> {
+    segment
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| segment.parse().ok())?
 }
 
 /// Where in the input the value stands, as `userAchievementIds[3]`.
@@ -332,7 +444,7 @@ impl Search {
             .replace('\\', r"\\")
             .replace('%', r"\%")
             .replace('_', r"\_");
-        format!("%{}%", escaped.to_lowercase())
+        format!("%{}%", folded(&escaped))
     }
 }
 

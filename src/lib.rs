@@ -2,6 +2,8 @@
 
 pub mod achievements;
 pub mod auth;
+pub mod avatars;
+mod award_acceptances;
 pub mod config;
 pub mod db;
 pub mod demo;
@@ -9,10 +11,12 @@ pub mod error;
 pub mod feature_flags;
 mod health;
 pub mod input;
+pub mod mail;
 pub mod members;
 pub mod namespaces;
 mod observe;
 pub mod openapi;
+mod pages;
 mod paging;
 pub mod personal_access_tokens;
 mod schema;
@@ -23,18 +27,23 @@ pub mod tokens;
 pub mod user_achievements;
 pub mod users;
 
+use std::time::Duration;
+
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, PathConfig, PayloadConfig};
-use actix_web::{App, web};
+use actix_web::{App, rt, web};
+use tokio::sync::Notify;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::avatars::Avatars;
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Error;
 use crate::input::BODY_LIMIT;
+use crate::mail::Mailer;
 use crate::observe::Metrics;
 use crate::openapi::Contract;
 use crate::sessions::Hashing;
@@ -47,20 +56,42 @@ pub struct Accolade {
     pub db: Data<Db>,
     pub keys: Data<Keys>,
     hashing: Data<Hashing>,
+    avatars: Data<Avatars>,
+    /// Tells the deliverers that a mail was queued.
+    wake: Data<Notify>,
     metrics: Data<Metrics>,
     contract: Data<Contract>,
 }
 
 impl Accolade {
-    pub fn new(config: Config, db: Db, keys: Keys) -> Self {
+    pub fn new(config: Config, db: Db, keys: Keys, avatars: Avatars) -> Self {
         Self {
             config: Data::new(config),
             db: Data::new(db),
             keys: Data::new(keys),
             hashing: Data::new(Hashing::default()),
+            avatars: Data::new(avatars),
+            wake: Data::new(Notify::new()),
             metrics: Data::new(Metrics::install()),
             contract: Data::new(Contract::new()),
         }
+    }
+}
+
+impl Accolade {
+    /// Does what nobody waits for: delivers mails, and sweeps avatars now and daily.
+    pub fn work_behind_the_scenes(&self, mailer: Mailer) {
+        mail::deliver(self, mailer, &self.wake);
+        let (avatars, db) = (self.avatars.clone(), self.db.clone());
+        rt::spawn(async move {
+            loop {
+                match avatars.sweep(&db).await {
+                    Ok(swept) => tracing::debug!(swept, "swept avatars"),
+                    Err(error) => tracing::warn!(%error, "avatars were not swept"),
+                }
+                rt::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
+            }
+        });
     }
 }
 
@@ -81,6 +112,8 @@ pub fn app(
         .app_data(accolade.db)
         .app_data(accolade.keys)
         .app_data(accolade.hashing)
+        .app_data(accolade.avatars)
+        .app_data(accolade.wake)
         .app_data(accolade.metrics)
         .app_data(accolade.contract)
         .app_data(PayloadConfig::new(BODY_LIMIT))
@@ -90,6 +123,8 @@ pub fn app(
         .into_app()
         .configure(openapi::routes)
         .configure(health::routes)
+        .configure(achievements::files)
+        .configure(pages::routes)
         .default_service(web::to(openapi::unmatched))
         .wrap(from_fn(auth::authenticate))
         .wrap(from_fn(observe::observe))
@@ -104,6 +139,7 @@ fn routes(config: &mut ServiceConfig) {
         .configure(namespaces::routes)
         .configure(members::routes)
         .configure(user_achievements::routes)
+        .configure(award_acceptances::routes)
         .configure(achievements::routes)
         .configure(feature_flags::routes)
         .configure(settings::routes);

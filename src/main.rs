@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use accolade::config::{Config, LogFormat, Serving, Storage, Switched};
+use accolade::mail::Mailer;
 use accolade::openapi::Contract;
 use accolade::sessions::hash;
 use accolade::users::{CreateUser, User, UserKey};
@@ -111,16 +112,24 @@ async fn run(command: Command, storage: Storage) -> Outcome {
             db.write(move |conn| feature_flags::ensure_achievements(enabled, conn))
                 .await?;
             let (listener, config) = listen(&serving)?;
+            let (avatars, mailer) = (serving.avatars(&storage)?, serving.mailer(&storage)?);
             tracing::info!(address = %listener.local_addr()?, base_url = config.link(""), "serving");
-            serve(Accolade::new(config, db, keys), listener, &serving).await
+            serve(
+                Accolade::new(config, db, keys, avatars),
+                mailer,
+                listener,
+                &serving,
+            )
+            .await
         }
         Command::Demo(serving) => {
             log(serving.log_format);
             let (listener, config) = listen(&serving)?;
             let storage = demo::storage(&storage)?;
-            let accolade = Accolade::new(config, storage.open()?, storage.keys()?);
+            let (avatars, mailer) = (serving.avatars(&storage)?, serving.mailer(&storage)?);
+            let accolade = Accolade::new(config, storage.open()?, storage.keys()?, avatars);
             println!("{}", demo::seed(&accolade, &storage).await?);
-            serve(accolade, listener, &serving).await
+            serve(accolade, mailer, listener, &serving).await
         }
         Command::User(UserCommand::Create {
             username,
@@ -201,7 +210,9 @@ fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // A log that cannot be written, on a full disk, must not end the process.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().flatten_event(true).init(),
@@ -224,14 +235,21 @@ fn listen(serving: &Serving) -> Result<(TcpListener, Config), Box<dyn Error>> {
             serving.listen
         )
     })?;
-    let config = match &serving.base_url {
+    let mut config = match &serving.base_url {
         Some(url) => Config::new(url)?,
         None => Config::new(&format!("http://{}", listener.local_addr()?))?,
     };
+    config.avatar_limit = serving.avatar_limit as usize;
     Ok((listener, config))
 }
 
-async fn serve(accolade: Accolade, listener: TcpListener, serving: &Serving) -> Outcome {
+async fn serve(
+    accolade: Accolade,
+    mailer: Mailer,
+    listener: TcpListener,
+    serving: &Serving,
+) -> Outcome {
+    accolade.work_behind_the_scenes(mailer);
     let mut server = HttpServer::new(move || app(accolade.clone()))
         .client_request_timeout(Duration::from_secs(10))
         .shutdown_timeout(30)

@@ -57,6 +57,16 @@ impl Modify for Bearer {
     }
 }
 
+/// What is served beside the contract, to be read alone.
+const BESIDE: [&str; 6] = [
+    "/openapi.json",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/.well-known/jwks.json",
+    "/uploads/-/system/achievements/achievement/avatar/{id}/{hash}.png",
+];
+
 /// The contract of this build.
 pub struct Contract {
     json: String,
@@ -93,7 +103,8 @@ impl Contract {
                 }
                 (ResourceDef::new(path.as_str()), methods.join(", "))
             });
-        let paths = paths.collect();
+        let beside = BESIDE.map(|path| (ResourceDef::new(path), "GET, HEAD".to_owned()));
+        let paths = paths.chain(beside).collect();
         Self {
             json: format!("{document:#}\n"),
             paths,
@@ -143,7 +154,7 @@ fn refine(document: &mut Value) {
         operation["operationId"] =
             camel_case(operation["operationId"].as_str().unwrap_or_default()).into();
         describe_parameters(path, operation);
-        drop_failures_that_cannot_happen(operation);
+        drop_failures_that_cannot_happen(path, operation);
     });
     without_null(document);
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
@@ -199,6 +210,10 @@ fn describe_parameters(path: &str, operation: &mut Value) {
                 },
                 json!({ "type": "integer", "format": "int64", "minimum": 1, "examples": [42] }),
             ),
+            Some("token") => (
+                "The token of the mailed link.",
+                json!({ "type": "string", "minLength": 1, "maxLength": 8192 }),
+            ),
             Some("name") => (
                 "The name of the feature.",
                 json!({ "type": "string", "minLength": 1, "maxLength": 255, "examples": ["achievements"] }),
@@ -211,7 +226,7 @@ fn describe_parameters(path: &str, operation: &mut Value) {
 }
 
 /// Every operation can fail in every way, but for those that depend on what it takes.
-fn drop_failures_that_cannot_happen(operation: &mut Value) {
+fn drop_failures_that_cannot_happen(path: &str, operation: &mut Value) {
     let has_body = operation.get("requestBody").is_some();
     let parameters = operation.get("parameters").and_then(Value::as_array);
     let has_query =
@@ -223,12 +238,18 @@ fn drop_failures_that_cannot_happen(operation: &mut Value) {
         return;
     };
     if !has_body {
-        ["400", "413", "415"]
+        ["400", "408", "413", "415"]
             .iter()
             .for_each(|status| drop(responses.remove(*status)));
     }
     if !has_body && !has_query {
         responses.remove("422");
+    }
+    if !path.starts_with("/award-acceptances/") {
+        responses.remove("410");
+    }
+    if !path.ends_with("/resend") {
+        responses.remove("429");
     }
     responses.sort_keys();
 }

@@ -146,7 +146,8 @@ impl<T> Page<T> {
             .as_ref()
             .filter(|_| self.page_info.has_next_page)?;
         let config = request.app_data::<Data<Config>>()?;
-        let mut next = url::Url::parse(&config.link(&request.uri().to_string())).ok()?;
+        let mut next =
+            url::Url::parse(&config.link(request.uri().path_and_query()?.as_str())).ok()?;
         let others: Vec<_> = next
             .query_pairs()
             .into_owned()

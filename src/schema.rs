@@ -11,6 +11,19 @@ diesel::table! {
         unique_users_count -> Int8,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        avatar_key -> Nullable<Text>,
+        avatar_hash -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    award_mails (user_achievement_id) {
+        user_achievement_id -> Int8,
+        queued_at -> Timestamp,
+        attempts -> Int4,
+        next_attempt_at -> Nullable<Timestamp>,
+        sent_at -> Nullable<Timestamp>,
+        failed_at -> Nullable<Timestamp>,
     }
 }
 
@@ -106,6 +119,7 @@ diesel::table! {
 }
 
 diesel::joinable!(achievements -> namespaces (namespace_id));
+diesel::joinable!(award_mails -> user_achievements (user_achievement_id));
 diesel::joinable!(members -> namespaces (namespace_id));
 diesel::joinable!(members -> users (user_id));
 diesel::joinable!(personal_access_tokens -> users (user_id));
@@ -113,6 +127,7 @@ diesel::joinable!(user_achievements -> achievements (achievement_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     achievements,
+    award_mails,
     feature_flags,
     members,
     namespace_ancestors,

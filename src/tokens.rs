@@ -1,14 +1,15 @@
 //! Tokens: JWTs signed with this instance's Ed25519 key (RFC 8725, RFC 9068).
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use chrono::NaiveDateTime;
+use chrono::{Duration, NaiveDateTime};
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
@@ -23,6 +24,11 @@ const ISSUER: &str = "accolade";
 const AUDIENCE: &str = "accolade";
 /// The type of such a token (RFC 9068).
 const TYPE: &str = "at+jwt";
+/// The same of a mailed link's token: neither kind works as the other.
+const ACCEPTANCE_AUDIENCE: &str = "accolade:award-acceptance";
+const ACCEPTANCE_TYPE: &str = "award-acceptance+jwt";
+/// How long a mailed link is good, from the award.
+pub const LINK_LIFE: Duration = Duration::days(30);
 /// No token of ours comes near this many bytes.
 const LONGEST: usize = 8 * 1024;
 
@@ -32,6 +38,8 @@ pub struct Keys {
     decoding: DecodingKey,
     header: Header,
     validation: Validation,
+    acceptance_header: Header,
+    acceptance_validation: Validation,
     public: JwkSet,
 }
 
@@ -40,6 +48,13 @@ pub struct Claims {
     pub user_id: i64,
     /// The personal access token, which must still exist; none for a session.
     pub token_id: Option<i64>,
+}
+
+/// What a mailed link lets its holder accept, and as whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Acceptance {
+    pub user_achievement_id: i64,
+    pub user_id: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,34 +77,31 @@ impl Keys {
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
 
-        // jsonwebtoken's defaults check less than this; typ, kid and crit are checked in verify.
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-        validation.validate_nbf = true;
-        validation.leeway = 0;
-
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some(TYPE.into());
-        header.kid = Some(kid);
+        let header = |typ: &str| {
+            let mut header = Header::new(Algorithm::EdDSA);
+            header.typ = Some(typ.into());
+            header.kid = Some(kid.clone());
+            header
+        };
         Ok(Self {
             decoding: DecodingKey::from_jwk(&jwk)?,
             encoding,
-            header,
-            validation,
+            header: header(TYPE),
+            validation: validation(AUDIENCE),
+            acceptance_header: header(ACCEPTANCE_TYPE),
+            acceptance_validation: validation(ACCEPTANCE_AUDIENCE),
             public: JwkSet { keys: vec![jwk] },
         })
     }
 
     /// From the file, which is made on first start, readable by its owner alone.
-    pub fn from_file(path: &Path) -> std::io::Result<Self> {
+    pub fn from_file(path: &Path) -> io::Result<Self> {
         if let Err(error) = create(path)
-            && error.kind() != ErrorKind::AlreadyExists
+            && error.kind() != io::ErrorKind::AlreadyExists
         {
             return Err(error);
         }
-        Self::from_pem(&std::fs::read_to_string(path)?).map_err(std::io::Error::other)
+        Self::from_pem(&std::fs::read_to_string(path)?).map_err(io::Error::other)
     }
 
     /// The public keys, for others who verify our tokens.
@@ -105,20 +117,14 @@ impl Keys {
         now: NaiveDateTime,
         expires_at: NaiveDateTime,
     ) -> Result<String> {
-        let claims = JwtClaims {
-            iss: ISSUER.into(),
-            aud: AUDIENCE.into(),
-            sub: user_id.to_string(),
-            iat: now.and_utc().timestamp(),
-            exp: expires_at.and_utc().timestamp(),
-            jti: token_id.map(|id| id.to_string()),
-        };
-        encode(&self.header, &claims, &self.encoding).map_err(|error| Error::Internal(error.into()))
+        self.encode(&self.header, AUDIENCE, user_id, token_id, now, expires_at)
     }
 
     /// Whose token it is. The algorithm is pinned, never read from the token.
     pub fn verify(&self, token: &str) -> Result<Claims> {
-        let claims = self.decode(token).ok_or(Error::InvalidToken)?;
+        let claims = self
+            .decode(token, &self.header, &self.validation)
+            .map_err(|_| Error::InvalidToken)?;
         let number = |text: &str| text.parse().map_err(|_| Error::InvalidToken);
         Ok(Claims {
             user_id: number(&claims.sub)?,
@@ -126,25 +132,98 @@ impl Keys {
         })
     }
 
-    fn decode(&self, token: &str) -> Option<JwtClaims> {
-        if token.len() > LONGEST {
-            return None;
-        }
-        let header = decode_header(token).ok()?;
-        if header.typ != self.header.typ || header.kid != self.header.kid || header.crit.is_some() {
-            return None;
-        }
-        decode(token, &self.decoding, &self.validation)
-            .ok()
-            .map(|token| token.claims)
+    /// Signs the token of a mailed link.
+    pub fn sign_acceptance(
+        &self,
+        acceptance: &Acceptance,
+        now: NaiveDateTime,
+        expires_at: NaiveDateTime,
+    ) -> Result<String> {
+        let Acceptance {
+            user_achievement_id,
+            user_id,
+        } = *acceptance;
+        let header = &self.acceptance_header;
+        self.encode(
+            header,
+            ACCEPTANCE_AUDIENCE,
+            user_id,
+            Some(user_achievement_id),
+            now,
+            expires_at,
+        )
     }
+
+    /// What the mailed link is for. One that is over says so; anything else wrong is not found.
+    pub fn verify_acceptance(&self, token: &str) -> Result<Acceptance> {
+        let claims = self.decode(token, &self.acceptance_header, &self.acceptance_validation);
+        let claims = claims.map_err(|kind| match kind {
+            ErrorKind::ExpiredSignature => Error::LinkExpired,
+            _ => Error::NotFound,
+        })?;
+        let number = |text: &str| text.parse().map_err(|_| Error::NotFound);
+        Ok(Acceptance {
+            user_achievement_id: number(claims.jti.as_deref().unwrap_or_default())?,
+            user_id: number(&claims.sub)?,
+        })
+    }
+
+    fn encode(
+        &self,
+        header: &Header,
+        audience: &str,
+        user_id: i64,
+        id: Option<i64>,
+        now: NaiveDateTime,
+        expires_at: NaiveDateTime,
+    ) -> Result<String> {
+        let claims = JwtClaims {
+            iss: ISSUER.into(),
+            aud: audience.into(),
+            sub: user_id.to_string(),
+            iat: now.and_utc().timestamp(),
+            exp: expires_at.and_utc().timestamp(),
+            jti: id.map(|id| id.to_string()),
+        };
+        encode(header, &claims, &self.encoding).map_err(|error| Error::Internal(error.into()))
+    }
+
+    fn decode(
+        &self,
+        token: &str,
+        header: &Header,
+        validation: &Validation,
+    ) -> Result<JwtClaims, ErrorKind> {
+        if token.len() > LONGEST {
+            return Err(ErrorKind::InvalidToken);
+        }
+        let given = decode_header(token).map_err(|error| error.into_kind())?;
+        if given.typ != header.typ || given.kid != header.kid || given.crit.is_some() {
+            return Err(ErrorKind::InvalidToken);
+        }
+        let token = decode(token, &self.decoding, validation).map_err(|error| error.into_kind())?;
+        Ok(token.claims)
+    }
+}
+
+/// jsonwebtoken's defaults check less than this; typ, kid and crit are checked in decode.
+fn validation(audience: &str) -> Validation {
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[audience]);
+    validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+    validation.validate_nbf = true;
+    validation.leeway = 0;
+    // At the second of exp it is over (RFC 7519).
+    validation.reject_tokens_expiring_in_less_than = 1;
+    validation
 }
 
 /// Makes a key and puts it in the file, whole or not at all; of two instances that start at once
 /// one wins.
-fn create(path: &Path) -> std::io::Result<()> {
+fn create(path: &Path) -> io::Result<()> {
     if path.exists() {
-        return Err(ErrorKind::AlreadyExists.into());
+        return Err(io::ErrorKind::AlreadyExists.into());
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
@@ -155,10 +234,10 @@ fn create(path: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn write_key(path: &Path) -> std::io::Result<()> {
+fn write_key(path: &Path) -> io::Result<()> {
     let key = Ed25519KeyPair::generate()
         .and_then(|key| key.to_pkcs8v1())
-        .map_err(std::io::Error::other)?;
+        .map_err(io::Error::other)?;
     let body = BASE64_STANDARD.encode(key.as_ref());
     let mut file = OpenOptions::new()
         .write(true)

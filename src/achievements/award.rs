@@ -2,6 +2,8 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, post};
 use deserr::Deserr;
 use diesel::prelude::*;
+use serde_json::Value as JsonValue;
+use tokio::sync::Notify;
 use utoipa::ToSchema;
 
 use super::Achievement;
@@ -11,6 +13,7 @@ use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Failure, Result, Violations};
 use crate::feature_flags::require_achievements;
 use crate::input::{Json, Name};
+use crate::mail::queue_award;
 use crate::schema::user_achievements;
 use crate::settings::Settings;
 use crate::time::now;
@@ -18,37 +21,64 @@ use crate::user_achievements::{AwardMessage, Awarded, UserAchievementView};
 use crate::users::{Recipient, UserKey};
 
 #[derive(Deserr, ToSchema)]
-#[deserr(error = Violations, rename_all = camelCase, deny_unknown_fields)]
+#[deserr(error = Violations, try_from(JsonValue) = AwardAchievement::read -> Violations)]
 #[schema(rename_all = "camelCase")]
 pub struct AwardAchievement {
     /// The user to award it to; or else `username`.
     #[schema(examples(7))]
-    #[deserr(default)]
     pub user_id: Option<i64>,
     /// The user to award it to; or else `userId`.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 255, examples("ada"))]
-    #[deserr(default)]
     pub username: Option<Name>,
     /// A word to the user, in plain text.
     #[schema(value_type = Option<String>, max_length = 200, examples("For the linker that saved the release"))]
-    #[deserr(default)]
     pub award_message: Option<AwardMessage>,
 }
 
+/// What [`AwardAchievement`] is read from, before it is known to name one user.
+#[derive(Deserr)]
+#[deserr(error = Violations, rename_all = camelCase, deny_unknown_fields)]
+struct Fields {
+    #[deserr(default)]
+    user_id: Option<i64>,
+    #[deserr(default)]
+    username: Option<Name>,
+    #[deserr(default)]
+    award_message: Option<AwardMessage>,
+}
+
 impl AwardAchievement {
-    /// The one user that it names.
-    fn recipient(&self) -> Result<(&'static str, UserKey)> {
-        match (self.user_id, &self.username) {
-            (Some(id), None) => Ok(("userId", UserKey::Id(id))),
-            (None, Some(username)) => Ok(("username", UserKey::Username(username.to_lowercase()))),
-            (None, None) => Err(Error::invalid(
-                "userId",
-                "is required, unless username is sent",
-            )),
-            (Some(_), Some(_)) => Err(Error::invalid(
-                "username",
-                "must not be sent together with userId",
-            )),
+    /// Reports the recipient together with whatever else is wrong.
+    fn read(json: JsonValue) -> Result<Self, Violations> {
+        let sent = |member: &str| json.get(member).is_some_and(|value| !value.is_null());
+        let mut wrong = match (sent("userId"), sent("username")) {
+            (true, true) => Violations::of("username", "must not be sent together with userId"),
+            (false, false) => Violations::of("userId", "is required, unless username is sent"),
+            _ => Violations::default(),
+        };
+        match deserr::deserialize::<Fields, _, Violations>(json) {
+            Ok(Fields {
+                user_id,
+                username,
+                award_message,
+            }) if wrong.0.is_empty() => Ok(Self {
+                user_id,
+                username,
+                award_message,
+            }),
+            Ok(_) => Err(wrong),
+            Err(violations) => {
+                wrong.0.extend(violations.0);
+                Err(wrong)
+            }
+        }
+    }
+
+    /// The user that it names, and by which field.
+    fn recipient(&self) -> (&'static str, UserKey) {
+        match (&self.username, self.user_id) {
+            (Some(username), _) => ("username", UserKey::Username(username.to_lowercase())),
+            (None, id) => ("userId", UserKey::Id(id.unwrap_or_default())),
         }
     }
 }
@@ -56,7 +86,7 @@ impl AwardAchievement {
 /// Award an achievement
 ///
 /// Requires the Maintainer role. The award is pending, and not visible on the user's profile, until
-/// the user accepts it. The same achievement can be awarded to the same user again.
+/// the user accepts it; a mail with a link to accept goes to them. The same achievement can be awarded to the same user again.
 #[utoipa::path(
     tag = "achievements",
     security(("bearer" = [])),
@@ -68,11 +98,13 @@ pub async fn award_achievement(
     caller: Caller,
     input: Json<AwardAchievement>,
     config: Data<Config>,
+    wake: Data<Notify>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
     let awarded = db
         .write(move |conn| award(*id, &caller, &input, conn))
         .await?;
+    wake.notify_one();
     let location = config.link(&format!("/user-achievements/{}", awarded.award.id));
     let view = UserAchievementView::new(awarded, &Viewer::from(&caller), &config);
     Ok(HttpResponse::Created()
@@ -80,7 +112,7 @@ pub async fn award_achievement(
         .json(view))
 }
 
-/// Awards the achievement.
+/// Awards the achievement, and queues the mail that tells the recipient.
 pub fn award(
     id: i64,
     caller: &Caller,
@@ -92,7 +124,7 @@ pub fn award(
     Achievement::find(id, &viewer, conn)?
         .access
         .require(Role::Maintainer)?;
-    let (field, key) = input.recipient()?;
+    let (field, key) = input.recipient();
     let recipient = Recipient::find(&key, conn).map_err(|error| match error {
         Error::NotFound => Error::invalid(field, "must be that of a user"),
         error => error,
@@ -112,5 +144,8 @@ pub fn award(
         ))
         .returning(user_achievements::id)
         .get_result(conn)?;
+    if recipient.gets_mail() {
+        queue_award(id, now, conn)?;
+    }
     Awarded::find(id, &viewer, conn)
 }

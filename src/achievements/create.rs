@@ -7,11 +7,12 @@ use utoipa::ToSchema;
 use super::model::Found;
 use super::{Achievement, AchievementView};
 use crate::auth::{Caller, Role, Viewer};
+use crate::avatars::{Avatar, Avatars};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result, Violations};
 use crate::feature_flags::require_achievements;
-use crate::input::{Description, Json, Name};
+use crate::input::{Description, JsonOrForm, Name};
 use crate::namespaces::{Namespace, NamespaceKey};
 use crate::schema::achievements;
 use crate::time::now;
@@ -27,25 +28,53 @@ pub struct CreateAchievement {
     pub description: Option<Description>,
 }
 
+/// The same as a form, with an avatar.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only read by the contract")]
+pub struct CreateAchievementForm {
+    /// Unique in the namespace without regard to case.
+    #[schema(min_length = 1, max_length = 255, examples("First merge"))]
+    name: String,
+    #[schema(max_length = 1024, examples("Landed a first change"))]
+    description: Option<String>,
+    /// A PNG, JPEG, GIF, BMP, TIFF, ICO or WebP image of at most 200 KiB and 4096 pixels a side.
+    #[schema(value_type = Option<String>, format = Binary)]
+    avatar: Option<Vec<u8>>,
+}
+
 /// Create an achievement
 ///
 /// Requires the Maintainer role.
 #[utoipa::path(
     tag = "achievements",
     security(("bearer" = [])),
+    request_body(content(
+        (CreateAchievement = "application/json"),
+        (CreateAchievementForm = "multipart/form-data"),
+    )),
     responses((status = CREATED, description = "The achievement", body = AchievementView, headers(("Location" = String, description = "The address of the achievement"))), Failure),
 )]
 #[post("/namespaces/{namespace}/achievements")]
 pub async fn create_achievement(
     namespace: Path<String>,
     caller: Caller,
-    input: Json<CreateAchievement>,
+    body: JsonOrForm<CreateAchievement>,
+    avatars: Data<Avatars>,
     config: Data<Config>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
     let key = NamespaceKey::parse(&namespace)?;
-    let created = db
-        .write(move |conn| create(&key, &caller, &input, conn))
+    let (JsonOrForm { input, avatar }, asked) = (body, key.clone());
+    if avatar.is_some() {
+        // Nobody who may not create it keeps the decoder busy.
+        db.read(move |conn| may_create(&asked, &caller, conn))
+            .await?;
+    }
+    let created = avatars
+        .with(avatar, async |avatar| {
+            db.write(move |conn| create(&key, &caller, &input, avatar.as_ref(), conn))
+                .await
+        })
         .await?;
     let location = config.link(&format!("/achievements/{}", created.achievement.id));
     Ok(HttpResponse::Created()
@@ -53,17 +82,23 @@ pub async fn create_achievement(
         .json(AchievementView::new(created, &config)))
 }
 
+/// The namespace, where the caller may create achievements.
+fn may_create(key: &NamespaceKey, caller: &Caller, conn: &mut AnyConnection) -> Result<Namespace> {
+    require_achievements(conn)?;
+    let (namespace, access) = Namespace::find(key, &Viewer::from(caller), conn)?;
+    access.require(Role::Maintainer)?;
+    Ok(namespace)
+}
+
 /// Creates the achievement.
 pub fn create(
     key: &NamespaceKey,
     caller: &Caller,
     input: &CreateAchievement,
+    avatar: Option<&Avatar>,
     conn: &mut AnyConnection,
 ) -> Result<Found> {
-    require_achievements(conn)?;
-    let viewer = Viewer::from(caller);
-    let (namespace, access) = Namespace::find(key, &viewer, conn)?;
-    access.require(Role::Maintainer)?;
+    let namespace = may_create(key, caller, conn)?;
     let now = now();
     let id: i64 = diesel::insert_into(achievements::table)
         .values((
@@ -71,10 +106,12 @@ pub fn create(
             achievements::name.eq(&*input.name),
             achievements::name_key.eq(Achievement::name_key(&input.name)),
             achievements::description.eq(input.description.as_deref().unwrap_or_default()),
+            achievements::avatar_key.eq(avatar.map(|avatar| &avatar.key)),
+            achievements::avatar_hash.eq(avatar.map(|avatar| &avatar.hash)),
             achievements::created_at.eq(now),
             achievements::updated_at.eq(now),
         ))
         .returning(achievements::id)
         .get_result(conn)?;
-    Achievement::find(id, &viewer, conn)
+    Achievement::find(id, &Viewer::from(caller), conn)
 }

@@ -2,11 +2,12 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, delete};
 use diesel::prelude::*;
 
-use super::Achievement;
-use crate::auth::{Caller, Role, Viewer};
+use super::avatar::set_avatar;
+use super::update::may_change;
+use crate::auth::Caller;
+use crate::avatars::Avatars;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result};
-use crate::feature_flags::require_achievements;
 use crate::schema::achievements;
 
 /// Delete an achievement
@@ -21,17 +22,18 @@ use crate::schema::achievements;
 pub async fn delete_achievement(
     id: Path<i64>,
     caller: Caller,
+    avatars: Data<Avatars>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
-    db.write(move |conn| delete(*id, &caller, conn)).await?;
+    let removed = db.write(move |conn| delete(*id, &caller, conn)).await?;
+    avatars.remove(removed).await;
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn delete(id: i64, caller: &Caller, conn: &mut AnyConnection) -> Result<()> {
-    require_achievements(conn)?;
-    Achievement::find(id, &Viewer::from(caller), conn)?
-        .access
-        .require(Role::Maintainer)?;
+/// Deletes the achievement. Answers the key of its avatar, to be removed after the commit.
+fn delete(id: i64, caller: &Caller, conn: &mut AnyConnection) -> Result<Option<String>> {
+    may_change(id, caller, conn)?;
+    let avatar = set_avatar(id, None, conn)?;
     diesel::delete(achievements::table.find(id)).execute(conn)?;
-    Ok(())
+    Ok(avatar)
 }

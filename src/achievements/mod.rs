@@ -1,8 +1,10 @@
 //! Achievements: what a namespace can award.
 
+mod avatar;
 mod award;
 mod create;
 mod delete;
+mod image;
 mod list;
 mod model;
 mod show;
@@ -23,6 +25,13 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(show::get_achievement)
         .service(update::update_achievement)
         .service(delete::delete_achievement)
+        .service(avatar::put_achievement_avatar)
+        .service(avatar::delete_achievement_avatar)
         .service(award::award_achievement)
         .service(unique_users::list_unique_users);
+}
+
+/// The images, which are no operations of the contract: clients fetch them by their address.
+pub(crate) fn files(config: &mut actix_web::web::ServiceConfig) {
+    config.service(image::image);
 }

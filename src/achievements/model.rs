@@ -1,11 +1,12 @@
 use chrono::NaiveDateTime;
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::auth::{Access, Viewer, role_in_namespace};
+use crate::config::Config;
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
+use crate::input::folded;
 use crate::namespaces::NamespaceRef;
 use crate::schema::{achievements, namespaces, user_achievements};
 
@@ -20,6 +21,8 @@ pub struct Achievement {
     pub unique_users_count: i64,
     pub created_at: NaiveDateTime,
     pub updated_at: NaiveDateTime,
+    pub avatar_key: Option<String>,
+    pub avatar_hash: Option<String>,
 }
 
 /// An achievement as its awards name it.
@@ -29,6 +32,23 @@ pub struct AchievementRef {
     pub id: i64,
     pub name: String,
     pub description: String,
+    pub avatar_hash: Option<String>,
+}
+
+impl AchievementRef {
+    /// The address of the avatar, where there is one.
+    pub fn avatar_url(&self, config: &Config) -> Option<String> {
+        self.avatar_hash
+            .as_deref()
+            .map(|hash| avatar_url(self.id, hash, config))
+    }
+}
+
+/// The address of an avatar: with the hash of its content, so that it can be kept for ever.
+pub fn avatar_url(id: i64, hash: &str, config: &Config) -> String {
+    config.link(&format!(
+        "/uploads/-/system/achievements/achievement/avatar/{id}/{hash}.png"
+    ))
 }
 
 /// An achievement as a viewer finds it: with its namespace and what they may do there.
@@ -41,7 +61,7 @@ pub struct Found {
 impl Achievement {
     /// What makes a name unique in its namespace: neither case nor how accents are encoded.
     pub fn name_key(name: &str) -> String {
-        name.nfc().collect::<String>().to_lowercase()
+        folded(name)
     }
 
     /// The achievement, for those who can see its namespace and for those who were awarded it.

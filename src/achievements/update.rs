@@ -4,14 +4,16 @@ use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
+use super::avatar::set_avatar;
 use super::model::Found;
 use super::{Achievement, AchievementView};
 use crate::auth::{Caller, Role, Viewer};
+use crate::avatars::{Avatar, Avatars};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result, Violations};
 use crate::feature_flags::require_achievements;
-use crate::input::{Description, Json, Name};
+use crate::input::{Description, JsonOrForm, Name};
 use crate::schema::achievements;
 use crate::time::now;
 
@@ -28,42 +30,78 @@ pub struct UpdateAchievement {
     description: Option<Description>,
 }
 
+/// The same as a form, with an avatar.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only read by the contract")]
+pub struct UpdateAchievementForm {
+    /// Unique in the namespace without regard to case.
+    #[schema(min_length = 1, max_length = 255, examples("First merge"))]
+    name: Option<String>,
+    /// An empty string clears it.
+    #[schema(max_length = 1024, examples("Landed a first change"))]
+    description: Option<String>,
+    /// A PNG, JPEG, GIF, BMP, TIFF, ICO or WebP image of at most 200 KiB and 4096 pixels a side.
+    #[schema(value_type = Option<String>, format = Binary)]
+    avatar: Option<Vec<u8>>,
+}
+
 /// Update an achievement
 ///
 /// Requires the Maintainer role. Changes what is named and leaves the rest as it is.
 #[utoipa::path(
     tag = "achievements",
     security(("bearer" = [])),
+    request_body(content(
+        (UpdateAchievement = "application/json"),
+        (UpdateAchievementForm = "multipart/form-data"),
+    )),
     responses((status = OK, description = "The achievement", body = AchievementView), Failure),
 )]
 #[patch("/achievements/{id}")]
 pub async fn update_achievement(
     id: Path<i64>,
     caller: Caller,
-    input: Json<UpdateAchievement>,
+    body: JsonOrForm<UpdateAchievement>,
+    avatars: Data<Avatars>,
     config: Data<Config>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
-    let updated = db
-        .write(move |conn| update(*id, &caller, &input, conn))
+    let (id, JsonOrForm { input, avatar }) = (*id, body);
+    if avatar.is_some() {
+        // Nobody who may not change it keeps the decoder busy.
+        db.read(move |conn| may_change(id, &caller, conn)).await?;
+    }
+    let (updated, replaced) = avatars
+        .with(avatar, async |avatar| {
+            db.write(move |conn| update(id, &caller, &input, avatar.as_ref(), conn))
+                .await
+        })
         .await?;
+    avatars.remove(replaced).await;
     Ok(HttpResponse::Ok().json(AchievementView::new(updated, &config)))
 }
 
-fn update(
-    id: i64,
-    caller: &Caller,
-    input: &UpdateAchievement,
-    conn: &mut AnyConnection,
-) -> Result<Found> {
+/// The achievement, where the caller may change it.
+pub fn may_change(id: i64, caller: &Caller, conn: &mut AnyConnection) -> Result<Achievement> {
     require_achievements(conn)?;
-    let viewer = Viewer::from(caller);
     let Found {
         achievement,
         access,
         ..
-    } = Achievement::find(id, &viewer, conn)?;
+    } = Achievement::find(id, &Viewer::from(caller), conn)?;
     access.require(Role::Maintainer)?;
+    Ok(achievement)
+}
+
+/// Changes the achievement. Answers it with the key of the avatar that a new one replaces.
+fn update(
+    id: i64,
+    caller: &Caller,
+    input: &UpdateAchievement,
+    avatar: Option<&Avatar>,
+    conn: &mut AnyConnection,
+) -> Result<(Found, Option<String>)> {
+    let achievement = may_change(id, caller, conn)?;
     let name = input.name.as_deref().unwrap_or(&achievement.name);
     diesel::update(achievements::table.find(id))
         .set((
@@ -76,5 +114,12 @@ fn update(
             achievements::updated_at.eq(now()),
         ))
         .execute(conn)?;
-    Achievement::find(id, &viewer, conn)
+    let replaced = match avatar {
+        Some(avatar) => set_avatar(id, Some(avatar), conn)?,
+        None => None,
+    };
+    Ok((
+        Achievement::find(id, &Viewer::from(caller), conn)?,
+        replaced,
+    ))
 }

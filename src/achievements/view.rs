@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 use utoipa::ToSchema;
 
-use super::model::{AchievementRef, Found};
+use super::model::{AchievementRef, Found, avatar_url};
 use crate::auth::Access;
 use crate::config::Config;
 use crate::namespaces::{NamespaceRef, NamespaceRefView};
@@ -22,6 +22,11 @@ pub struct AchievementView {
     name: String,
     #[schema(examples("Landed a first change"))]
     description: Option<String>,
+    /// The avatar, a PNG image; `?width=48`, `96` or `192` for a smaller one.
+    #[schema(examples(
+        "https://accolade.example.com/uploads/-/system/achievements/achievement/avatar/42/2c26b46b68ffc68ff99b453c1d304134.png"
+    ))]
+    avatar_url: Option<String>,
     /// How often it was awarded: accepted or pending, not declined or revoked.
     #[schema(minimum = 0, examples(3))]
     user_achievements_count: i64,
@@ -48,6 +53,10 @@ impl AchievementView {
                 .as_ref()
                 .map(|namespace| namespace.web_url.clone()),
             namespace,
+            avatar_url: achievement
+                .avatar_hash
+                .as_deref()
+                .map(|hash| avatar_url(achievement.id, hash, config)),
             id: achievement.id,
             name: achievement.name,
             description: Some(achievement.description)
@@ -74,6 +83,11 @@ pub struct AchievementRefView {
     name: String,
     #[schema(examples("Landed a first change"))]
     description: Option<String>,
+    /// The avatar, a PNG image; `?width=48`, `96` or `192` for a smaller one.
+    #[schema(examples(
+        "https://accolade.example.com/uploads/-/system/achievements/achievement/avatar/42/2c26b46b68ffc68ff99b453c1d304134.png"
+    ))]
+    avatar_url: Option<String>,
     /// The achievements of its namespace as a page; left out with the namespace.
     #[schema(examples("https://accolade.example.com/groups/compilers/llvm/-/achievements"))]
     web_url: Option<String>,
@@ -92,6 +106,7 @@ impl AchievementRefView {
                 .as_ref()
                 .map(|namespace| namespace.web_url.clone()),
             namespace,
+            avatar_url: achievement.avatar_url(config),
             id: achievement.id,
             name: achievement.name,
             description: Some(achievement.description)

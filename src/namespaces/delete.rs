@@ -4,9 +4,10 @@ use diesel::prelude::*;
 
 use super::{Namespace, NamespaceKey};
 use crate::auth::{Caller, Role, Viewer};
-use crate::db::Db;
+use crate::avatars::Avatars;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result};
-use crate::schema::namespaces;
+use crate::schema::{achievements, namespace_ancestors, namespaces};
 
 /// Delete a namespace
 ///
@@ -20,15 +21,34 @@ use crate::schema::namespaces;
 pub async fn delete_namespace(
     namespace: Path<String>,
     caller: Caller,
+    avatars: Data<Avatars>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
     let key = NamespaceKey::parse(&namespace)?;
-    db.write(move |conn| {
-        let (namespace, access) = Namespace::find(&key, &Viewer::from(&caller), conn)?;
-        access.require(Role::Owner)?;
-        diesel::delete(namespaces::table.find(namespace.id)).execute(conn)?;
-        Ok(())
-    })
-    .await?;
+    let removed = db.write(move |conn| delete(&key, &caller, conn)).await?;
+    avatars.remove(removed.into_iter().flatten()).await;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Deletes the namespace. Answers the keys of the avatars below it, to be removed after the commit.
+fn delete(
+    key: &NamespaceKey,
+    caller: &Caller,
+    conn: &mut AnyConnection,
+) -> Result<Vec<Option<String>>> {
+    let (namespace, access) = Namespace::find(key, &Viewer::from(caller), conn)?;
+    access.require(Role::Owner)?;
+    let below = namespace_ancestors::table
+        .filter(namespace_ancestors::ancestor_id.eq(namespace.id))
+        .select(namespace_ancestors::namespace_id);
+    let avatars = achievements::table
+        .filter(
+            achievements::namespace_id
+                .eq_any(below)
+                .and(achievements::avatar_key.is_not_null()),
+        )
+        .select(achievements::avatar_key)
+        .load(conn)?;
+    diesel::delete(namespaces::table.find(namespace.id)).execute(conn)?;
+    Ok(avatars)
 }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use crate::auth::{Access, Viewer, role_in_namespace};
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
-use crate::input::Slug;
+use crate::input::{Slug, id};
 use crate::schema::namespaces;
 
 /// The longest full path, in characters: what PostgreSQL can index.
@@ -63,7 +63,7 @@ pub enum NamespaceKey {
 impl NamespaceKey {
     /// Reads a segment of a path. What can be no namespace is not found.
     pub fn parse(text: &str) -> Result<Self> {
-        if let Ok(id) = text.parse() {
+        if let Some(id) = id(text) {
             return Ok(Self::Id(id));
         }
         match text.split('/').all(|path| Slug::new(path).is_ok()) {

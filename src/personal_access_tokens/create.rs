@@ -1,16 +1,16 @@
 use actix_web::http::header::{CACHE_CONTROL, CacheControl, CacheDirective};
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
-use chrono::{Duration, NaiveDateTime};
-use deserr::Deserr;
+use chrono::{DateTime, Duration, NaiveDateTime, SubsecRound};
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
 use super::model::{PersonalAccessToken, PersonalAccessTokenView};
 use crate::auth::Caller;
 use crate::db::{AnyConnection, Db};
-use crate::error::{Error, Failure, Result, Violations};
-use crate::input::{Json, Moment, Name};
+use crate::error::{Failure, Result, Violations};
+use crate::input::{Json, Name, path};
 use crate::schema::personal_access_tokens;
 use crate::time::now;
 use crate::tokens::Keys;
@@ -27,9 +27,34 @@ pub struct CreatePersonalAccessToken {
     #[schema(value_type = String, min_length = 1, max_length = 255, examples("Release bot"))]
     name: Name,
     /// Until when it is good: at most ten years from now; one year where it is left out.
-    #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
+    #[schema(value_type = Option<String>, format = DateTime, max_length = 35, examples("2030-01-31T12:00:00Z"))]
     #[deserr(default)]
-    expires_at: Option<Moment>,
+    expires_at: Option<Expiry>,
+}
+
+/// When a token ends: in the future, and not too far.
+struct Expiry(NaiveDateTime);
+
+impl Deserr<Violations> for Expiry {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, Violations> {
+        let text = String::deserialize_from_value(value, location)?;
+        let now = now();
+        match DateTime::parse_from_rfc3339(&text).map(|moment| moment.naive_utc().trunc_subsecs(3))
+        {
+            Ok(moment) if now < moment && moment <= now + LONGEST_LIFE => Ok(Self(moment)),
+            Ok(_) => Err(Violations::of(
+                path(location),
+                "must be in the future, and at most ten years from now",
+            )),
+            Err(_) => Err(Violations::of(
+                path(location),
+                "must be a time such as 2030-01-31T12:00:00Z",
+            )),
+        }
+    }
 }
 
 /// Create a personal access token
@@ -52,7 +77,7 @@ pub async fn create_personal_access_token(
             create(
                 caller.id,
                 &input.name,
-                input.expires_at.as_ref().map(|at| at.0.naive_utc()),
+                input.expires_at.as_ref().map(|expiry| expiry.0),
                 &keys,
                 conn,
             )
@@ -76,12 +101,6 @@ pub fn create(
 ) -> Result<PersonalAccessTokenView> {
     let now = now();
     let expires_at = expires_at.unwrap_or(now + LIFE);
-    if expires_at <= now || expires_at > now + LONGEST_LIFE {
-        return Err(Error::invalid(
-            "expiresAt",
-            "must be in the future, and at most ten years from now",
-        ));
-    }
     let id: i64 = diesel::insert_into(personal_access_tokens::table)
         .values((
             personal_access_tokens::user_id.eq(user_id),

@@ -8,6 +8,7 @@ mod list;
 mod model;
 mod priorities;
 mod recipients;
+mod resend;
 mod revoke;
 mod show;
 mod update;
@@ -33,5 +34,6 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(accept::accept_user_achievement)
         .service(decline::decline_user_achievement)
         .service(revoke::revoke_user_achievement)
+        .service(resend::resend_award_email)
         .service(delete::delete_user_achievement);
 }

@@ -11,8 +11,10 @@ use crate::auth::{Access, Caller, Role, Viewer, role_in_namespace};
 use crate::db::AnyConnection;
 use crate::error::{Error, Result, Violations};
 use crate::input::{Checked, Text};
+use crate::mail::AwardMail;
 use crate::namespaces::NamespaceRef;
-use crate::schema::{achievements, namespaces, user_achievements, users};
+use crate::schema::{achievements, award_mails, namespaces, user_achievements, users};
+use crate::tokens::LINK_LIFE;
 use crate::users::{Recipient, UserRef};
 
 /// A word to the recipient.
@@ -98,6 +100,7 @@ pub struct Awarded {
     pub recipient: Recipient,
     pub awarded_by: Option<UserRef>,
     pub revoked_by: Option<UserRef>,
+    pub mail: Option<AwardMail>,
     pub access: Access,
 }
 
@@ -109,6 +112,7 @@ pub type Row = (
     Recipient,
     Option<UserRef>,
     Option<UserRef>,
+    Option<AwardMail>,
     Option<i16>,
 );
 
@@ -131,6 +135,7 @@ macro_rules! awarded {
                     .nullable()
                     .eq(user_achievements::revoked_by_user_id)),
             )
+            .left_join(award_mails::table)
             .select((
                 UserAchievement::as_select(),
                 AchievementRef::as_select(),
@@ -142,6 +147,7 @@ macro_rules! awarded {
                 revokers
                     .fields((users::id, users::username, users::name))
                     .nullable(),
+                Option::<AwardMail>::as_select(),
                 role_in_namespace($viewer.id()),
             ))
     };
@@ -149,7 +155,7 @@ macro_rules! awarded {
 
 impl Awarded {
     pub fn new(row: Row, viewer: &Viewer) -> Self {
-        let (award, achievement, namespace, recipient, awarded_by, revoked_by, role) = row;
+        let (award, achievement, namespace, recipient, awarded_by, revoked_by, mail, role) = row;
         let access = viewer.access(namespace.visibility, role);
         Self {
             award,
@@ -158,6 +164,7 @@ impl Awarded {
             recipient,
             awarded_by,
             revoked_by,
+            mail,
             access,
         }
     }
@@ -191,6 +198,12 @@ impl Awarded {
     /// Whether the viewer may know what is between the recipient and Maintainers.
     pub fn is_close_to(&self, viewer: &Viewer) -> bool {
         self.award_is_of(viewer) || self.access.has(Role::Maintainer)
+    }
+
+    /// Until when the mailed link accepts it: while there is something to accept.
+    pub fn accept_link_expires_at(&self) -> Option<NaiveDateTime> {
+        let open = matches!(self.award.status(), Status::Pending | Status::Declined);
+        (open && self.mail.is_some()).then(|| self.award.awarded_at + LINK_LIFE)
     }
 
     /// Refuses all but the recipient, administrators too.

@@ -16,9 +16,10 @@ use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result, Violation, Violations};
 use crate::feature_flags::require_achievements;
 use crate::input::Json;
+use crate::mail::AwardMail;
 use crate::namespaces::NamespaceRef;
 use crate::paging::Page;
-use crate::schema::{achievements, namespaces, user_achievements, users};
+use crate::schema::{achievements, award_mails, namespaces, user_achievements, users};
 use crate::users::Recipient;
 
 /// How many awards can be put in order: each costs a statement.

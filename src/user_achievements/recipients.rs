@@ -17,9 +17,10 @@ use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result, Violations};
 use crate::feature_flags::require_achievements;
 use crate::input::Query;
+use crate::mail::AwardMail;
 use crate::namespaces::NamespaceRef;
 use crate::paging::{Cursor, Limit, Page, behind};
-use crate::schema::{achievements, namespaces, user_achievements, users};
+use crate::schema::{achievements, award_mails, namespaces, user_achievements, users};
 use crate::time::{from_millis, to_millis};
 use crate::users::Recipient;
 

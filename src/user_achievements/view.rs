@@ -4,8 +4,9 @@ use utoipa::ToSchema;
 
 use super::model::{Awarded, Status};
 use crate::achievements::AchievementRefView;
-use crate::auth::Viewer;
+use crate::auth::{Role, Viewer};
 use crate::config::Config;
+use crate::mail::MailStatus;
 use crate::time::Timestamp;
 use crate::users::UserRefView;
 
@@ -34,6 +35,10 @@ pub struct UserAchievementView {
     accepted_at: Option<Timestamp>,
     /// For the recipient and Maintainers.
     declined_at: Option<Timestamp>,
+    /// Until when the mailed link accepts it; for the recipient and Maintainers.
+    accept_link_expires_at: Option<Timestamp>,
+    /// What became of the mail about it; for Maintainers.
+    mail_status: Option<MailStatus>,
     revoked_at: Option<Timestamp>,
     /// Left out when the account is gone.
     revoked_by_user: Option<UserRefView>,
@@ -42,6 +47,8 @@ pub struct UserAchievementView {
 impl UserAchievementView {
     pub fn new(awarded: Awarded, viewer: &Viewer, config: &Config) -> Self {
         let close = awarded.is_close_to(viewer);
+        let link = awarded.accept_link_expires_at().filter(|_| close);
+        let maintainer = awarded.access.has(Role::Maintainer);
         let Awarded {
             award,
             achievement,
@@ -49,6 +56,7 @@ impl UserAchievementView {
             recipient,
             awarded_by,
             revoked_by,
+            mail,
             access,
         } = awarded;
         Self {
@@ -59,6 +67,8 @@ impl UserAchievementView {
             awarded_at: award.awarded_at.into(),
             accepted_at: award.accepted_at.map(Timestamp::from),
             declined_at: award.declined_at.filter(|_| close).map(Timestamp::from),
+            accept_link_expires_at: link.map(Timestamp::from),
+            mail_status: mail.filter(|_| maintainer).map(|mail| mail.status()),
             revoked_at: award.revoked_at.map(Timestamp::from),
             award_message: Some(award.award_message).filter(|message| !message.is_empty()),
             achievement: AchievementRefView::new(achievement, namespace, &access, config),

@@ -8,6 +8,7 @@ use crate::auth::{Caller, Role};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Failure, Result};
 use crate::schema::{members, namespaces, users};
+use crate::time::now;
 
 /// Delete a user
 ///
@@ -39,6 +40,10 @@ fn delete(key: &UserKey, caller: &Caller, conn: &mut AnyConnection) -> Result<()
                 .and(members::role.eq(Role::Owner as i16)),
         )
         .select(members::namespace_id);
+    // Owners who go at once must not count on each other: whoever is second waits here.
+    diesel::update(namespaces::table.filter(namespaces::id.eq_any(owned)))
+        .set(namespaces::updated_at.eq(now()))
+        .execute(conn)?;
     let others = diesel::alias!(members as others);
     let shared = exists(
         others.filter(

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use crate::auth::Viewer;
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
-use crate::input::Slug;
+use crate::input::{Slug, folded, id};
 use crate::schema::users;
 
 /// A person with an account.
@@ -48,6 +48,11 @@ impl Recipient {
         !(self.private_profile || self.blocked) || viewer.is_or_administers(self.user.id)
     }
 
+    /// Whether mail about awards goes to them.
+    pub fn gets_mail(&self) -> bool {
+        self.achievements_enabled && !self.blocked
+    }
+
     /// The recipient of that id or username.
     pub fn find(key: &UserKey, conn: &mut AnyConnection) -> Result<Self> {
         Ok(match key {
@@ -72,7 +77,7 @@ impl User {
 
     /// What `search` looks in.
     pub fn search_key(username: &str, name: &str) -> String {
-        format!("{username} {name}").to_lowercase()
+        folded(&format!("{username} {name}"))
     }
 }
 
@@ -87,7 +92,7 @@ pub enum UserKey {
 impl UserKey {
     /// Reads a segment of a path. What can be no user is not found.
     pub fn parse(text: &str) -> Result<Self> {
-        if let Ok(id) = text.parse() {
+        if let Some(id) = id(text) {
             return Ok(Self::Id(id));
         }
         Slug::new(text)

@@ -1,10 +1,12 @@
 //! The service under test: on a port and a database of its own, with what it can create.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use accolade::Accolade;
 use accolade::auth::{Caller, Role};
+use accolade::avatars::Avatars;
 use accolade::config::Config;
 use accolade::db::Db;
 use accolade::feature_flags::set_achievements;
@@ -95,7 +97,13 @@ impl TestApp {
         let database = Database::create();
         let db = Db::open(&database.url, None, 2).unwrap();
         let keys = Keys::from_file(&database.directory.path().join("signing-key.pem")).unwrap();
-        let accolade = Accolade::new(Config::new("https://accolade.test").unwrap(), db, keys);
+        let avatars = Avatars::open(None, &database.directory.path().join("avatars")).unwrap();
+        let accolade = Accolade::new(
+            Config::new("https://accolade.test").unwrap(),
+            db,
+            keys,
+            avatars,
+        );
         let shared = accolade.clone();
         let server = actix_test::start(move || accolade::app(shared.clone()));
         let root = create_user(&accolade, "root", true).await;
@@ -294,6 +302,57 @@ impl TestApp {
         self.send(method, path, &headers, body).await
     }
 
+    /// Sends the parts as a form.
+    pub async fn form<'a>(
+        &self,
+        method: Method,
+        user: impl Into<Option<&'a User>>,
+        path: &str,
+        parts: &[(&str, &[u8])],
+    ) -> Response {
+        let token = user.into().map(|user| format!("Bearer {}", user.token));
+        let mut headers: Vec<_> = token
+            .iter()
+            .map(|token| ("Authorization", token.as_str()))
+            .collect();
+        headers.push(("Content-Type", FORM));
+        self.send(method, path, &headers, form(parts)).await
+    }
+
+    /// Sets the avatar of the achievement. Answers its address, without the base URL.
+    pub async fn avatar(&self, achievement: i64, file: &[u8]) -> String {
+        let path = format!("/achievements/{achievement}/avatar");
+        let parts = [("avatar", file)];
+        let response = self.form(Method::PUT, &self.root, &path, &parts).await;
+        let url = response.json["avatarUrl"].as_str();
+        let url = url.unwrap_or_else(|| panic!("{}: {}", response.status, response.json));
+        url.strip_prefix("https://accolade.test").unwrap().into()
+    }
+
+    /// The files of all avatars, as `key/name`, sorted.
+    pub fn avatar_files(&self) -> Vec<String> {
+        let folder = self.avatar_folder();
+        let mut files = Vec::new();
+        for key in folder.read_dir().unwrap() {
+            let key = key.unwrap().path();
+            // An empty folder that was left is to be seen, too.
+            files.push(key.clone());
+            files.extend(key.read_dir().unwrap().map(|file| file.unwrap().path()));
+        }
+        let name = |file: PathBuf| file.strip_prefix(&folder).unwrap().display().to_string();
+        let mut files: Vec<_> = files.into_iter().map(name).collect();
+        files.sort();
+        files
+    }
+
+    pub fn avatar_folder(&self) -> PathBuf {
+        self.database.directory.path().join("avatars")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
     /// Sends exactly this.
     pub async fn send(
         &self,
@@ -375,6 +434,27 @@ impl From<&User> for Caller {
             admin: false,
         }
     }
+}
+
+/// The media type of [`form`].
+pub const FORM: &str = "multipart/form-data; boundary=between";
+
+/// The parts, by name, as a form. The avatar is a file.
+pub fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, content) in parts {
+        let file = match *name {
+            "avatar" => "; filename=\"avatar\"\r\nContent-Type: application/octet-stream",
+            _ => "",
+        };
+        let head =
+            format!("--between\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--between--\r\n");
+    body
 }
 
 /// A database that goes with its test, and a directory for files.

@@ -95,7 +95,7 @@ impl Story {
 
     /// Every award is as it was acknowledged, or as it was asked for last.
     async fn check(&self) {
-        let journal = self.journal.borrow();
+        let journal = self.journal.take();
         assert_eq!(journal.refused, Vec::<String>::new());
         for (id, acknowledged) in &journal.acknowledged {
             let path = format!("/user-achievements/{id}");
@@ -115,6 +115,7 @@ impl Story {
                 "award {id}: {acknowledged}, {asked:?}, is {now}"
             );
         }
+        self.journal.replace(journal);
     }
 }
 

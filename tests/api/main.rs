@@ -1,17 +1,26 @@
 //! The service, called as a client calls it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
+mod acceptances;
 mod achievements;
 mod app;
+mod avatar_corpus;
+mod avatar_store;
 mod command_line;
 mod database;
 mod durability;
 mod failures;
 mod feature_flags;
+mod mail;
 mod members;
 mod namespaces;
 mod openapi;
+mod pages;
 mod paging;
 mod personal_access_tokens;
 mod rights;
@@ -20,6 +29,7 @@ mod sessions;
 mod settings;
 mod status_machine;
 mod tokens;
+mod tools;
 mod user_achievements;
 mod users;
 mod visibility;

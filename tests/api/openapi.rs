@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use crate::app::{ANONYMOUS, TestApp};
 
 /// What answers anonymous callers too. Whatever else is added asks for a token.
-const PUBLIC: [&str; 11] = [
+const PUBLIC: [&str; 13] = [
+    "acceptAward",
     "createSession",
     "getAchievement",
+    "getAwardAcceptance",
     "getNamespace",
     "getUser",
     "getUserAchievement",

@@ -4,26 +4,36 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use actix_test::Client;
 use actix_web::http::Method;
 use serde_json::Value;
 
-use crate::app::Database;
+use crate::app::{Database, FORM, form};
 
 /// `accolade serve` on a port and a database of its own.
 pub struct Server {
     database: Database,
     address: SocketAddr,
+    environment: Vec<(String, String)>,
     process: Child,
 }
 
 impl Server {
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With these settings too, given by the environment.
+    pub async fn start_with(environment: &[(&str, &str)]) -> Self {
         let database = Database::on_disk();
         let address = actix_test::unused_addr();
-        let process = serve(&database, address);
+        let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
+        let environment: Vec<_> = environment.iter().map(owned).collect();
+        let process = serve(&database, address, &environment);
         let server = Self {
             database,
             address,
+            environment,
             process,
         };
         server.ready().await;
@@ -55,7 +65,7 @@ impl Server {
 
     /// Starts again after the process has ended.
     pub async fn restart(&mut self) {
-        self.process = serve(&self.database, self.address);
+        self.process = serve(&self.database, self.address, &self.environment);
         self.ready().await;
     }
 
@@ -106,6 +116,26 @@ impl Server {
         call(self.address, method, token, path, body).await
     }
 
+    /// Sends the file as the avatar of the achievement.
+    pub async fn put_avatar(&self, token: &str, achievement: i64, file: &[u8]) -> (u16, Value) {
+        let path = format!("http://{}/achievements/{achievement}/avatar", self.address);
+        let request = client().put(path).bearer_auth(token).force_close();
+        let request = request.content_type(FORM);
+        let mut response = request.send_body(form(&[("avatar", file)])).await.unwrap();
+        let body = response.body().await.unwrap();
+        (
+            response.status().as_u16(),
+            serde_json::from_slice(&body).unwrap(),
+        )
+    }
+
+    /// What is at an address of ours.
+    pub async fn fetch(&self, url: &str) -> (u16, Vec<u8>) {
+        let mut response = client().get(url).force_close().send().await.unwrap();
+        let body = response.body().limit(16 << 20).await.unwrap();
+        (response.status().as_u16(), body.to_vec())
+    }
+
     pub fn database_url(&self) -> &str {
         &self.database.url
     }
@@ -141,6 +171,13 @@ impl Drop for Server {
     }
 }
 
+fn client() -> Client {
+    thread_local! {
+        static CLIENT: Client = Client::builder().timeout(Duration::from_secs(60)).finish();
+    }
+    CLIENT.with(Client::clone)
+}
+
 /// Calls the server at the address.
 pub async fn call(
     address: SocketAddr,
@@ -149,10 +186,7 @@ pub async fn call(
     path: &str,
     body: Value,
 ) -> Result<(u16, Value), String> {
-    thread_local! {
-        static CLIENT: actix_test::Client = actix_test::Client::builder().timeout(Duration::from_secs(30)).finish();
-    }
-    let request = CLIENT.with(|client| client.request(method, format!("http://{address}{path}")));
+    let request = client().request(method, format!("http://{address}{path}"));
     let request = if token.is_empty() {
         request
     } else {
@@ -171,11 +205,13 @@ pub async fn call(
     ))
 }
 
-fn serve(database: &Database, address: SocketAddr) -> Child {
+fn serve(database: &Database, address: SocketAddr, environment: &[(String, String)]) -> Child {
     accolade(database)
         .args(["serve", "--listen", &address.to_string()])
         .env("ACCOLADE_ACHIEVEMENTS", "enabled")
         .env("RUST_LOG", "warn")
+        .envs(environment.iter().cloned())
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stderr(Stdio::inherit())
         .spawn()
         .unwrap()

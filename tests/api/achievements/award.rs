@@ -20,7 +20,7 @@ async fn a_maintainer_awards_an_achievement() {
         response.header("location").unwrap(),
         format!("https://accolade.test/user-achievements/{}", response.id())
     );
-    assert_json_snapshot!(response.json, { ".awardedAt" => "[now]" }, @r#"
+    assert_json_snapshot!(response.json, { ".acceptLinkExpiresAt" => "[later]", ".awardedAt" => "[now]" }, @r#"
     {
       "id": 1,
       "achievement": {
@@ -49,7 +49,9 @@ async fn a_maintainer_awards_an_achievement() {
         "username": "grace",
         "name": "grace",
         "webUrl": "https://accolade.test/@grace"
-      }
+      },
+      "acceptLinkExpiresAt": "[later]",
+      "mailStatus": "queued"
     }
     "#);
 }

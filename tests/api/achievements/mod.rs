@@ -1,3 +1,4 @@
+mod avatar;
 mod award;
 mod create;
 mod delete;

@@ -29,7 +29,7 @@ async fn the_recipient_declines_an_award() {
     let response = decline(&app, &ada, award).await;
 
     assert_eq!(response.status, 200);
-    assert_json_snapshot!(response.json, {
+    assert_json_snapshot!(response.json, { ".acceptLinkExpiresAt" => "[later]",
         ".awardedAt" => "[now]",
         ".declinedAt" => "[now]",
     }, @r#"
@@ -61,7 +61,8 @@ async fn the_recipient_declines_an_award() {
         "name": "root",
         "webUrl": "https://accolade.test/@root"
       },
-      "declinedAt": "[now]"
+      "declinedAt": "[now]",
+      "acceptLinkExpiresAt": "[later]"
     }
     "#);
 }

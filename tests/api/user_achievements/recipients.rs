@@ -27,7 +27,7 @@ async fn an_achievement_lists_its_awards() {
     let response = app.get(&app.root(), path).await;
 
     assert_eq!(response.status, 200);
-    assert_json_snapshot!(response.json, {
+    assert_json_snapshot!(response.json, { ".nodes[].acceptLinkExpiresAt" => "[later]",
         ".nodes[].awardedAt" => "[now]",
         ".nodes[].declinedAt" => "[now]",
         ".pageInfo.endCursor" => "[cursor]",
@@ -62,7 +62,9 @@ async fn an_achievement_lists_its_awards() {
             "name": "root",
             "webUrl": "https://accolade.test/@root"
           },
-          "declinedAt": "[now]"
+          "declinedAt": "[now]",
+          "acceptLinkExpiresAt": "[later]",
+          "mailStatus": "queued"
         }
       ],
       "pageInfo": {

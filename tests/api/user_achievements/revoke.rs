@@ -58,6 +58,7 @@ async fn a_maintainer_revokes_an_award() {
         "name": "root",
         "webUrl": "https://accolade.test/@root"
       },
+      "mailStatus": "queued",
       "revokedAt": "[now]",
       "revokedByUser": {
         "id": 2,

@@ -58,6 +58,7 @@ async fn an_award_is_shown_with_all_that_happened_to_it() {
         "webUrl": "https://accolade.test/@root"
       },
       "acceptedAt": "[now]",
+      "mailStatus": "queued",
       "revokedAt": "[now]",
       "revokedByUser": {
         "id": 2,

@@ -1,0 +1,36 @@
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, get};
+
+use super::AcceptanceLink;
+use crate::auth::Viewer;
+use crate::config::Config;
+use crate::db::Db;
+use crate::error::{Failure, Result};
+use crate::tokens::Keys;
+use crate::user_achievements::UserAchievementView;
+
+/// View what a mailed link is for
+///
+/// The token is the credential, so that no other is needed. Changes nothing: mail scanners open
+/// links. Once the link has expired it answers 410.
+#[utoipa::path(
+    tag = "user achievements",
+    security((), ("bearer" = [])),
+    responses((status = OK, description = "The award", body = UserAchievementView), Failure),
+)]
+#[get("/award-acceptances/{token}")]
+pub async fn get_award_acceptance(
+    token: Path<String>,
+    viewer: Viewer,
+    keys: Data<Keys>,
+    config: Data<Config>,
+    db: Data<Db>,
+) -> Result<HttpResponse> {
+    let link = AcceptanceLink::read(&token, &viewer, &keys)?;
+    let (awarded, recipient) = db.read(move |conn| link.award(conn)).await?;
+    Ok(HttpResponse::Ok().json(UserAchievementView::new(
+        awarded,
+        &Viewer::from(&recipient),
+        &config,
+    )))
+}

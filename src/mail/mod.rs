@@ -1,0 +1,9 @@
+//! The mail that tells a recipient of an award: queued with the award, sent after it.
+
+mod deliver;
+mod queue;
+mod transport;
+
+pub use deliver::{Mailer, deliver};
+pub use queue::{AwardMail, MailStatus, queue_award};
+pub use transport::Transport;
