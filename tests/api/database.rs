@@ -211,7 +211,7 @@ impl Raw {
 }
 
 impl Server {
-    fn execute(&self, sql: &str) {
+    pub fn execute(&self, sql: &str) {
         Raw::open(self.database_url()).execute(sql);
     }
 

@@ -265,6 +265,27 @@ async fn a_mail_that_is_refused_for_good_has_failed_and_one_refused_for_now_wait
 }
 
 #[actix_web::test]
+async fn a_mail_that_could_not_be_sent_for_days_is_given_up() {
+    let smtp = actix_test::unused_addr();
+    let story = Story::begin(&[("SMTP_URL", &format!("smtp://{smtp}"))]).await;
+    story.user("ada").await;
+    let award = story.award("ada").await;
+    assert_eq!(story.status(award).await, "queued");
+
+    story
+        .server
+        .execute("UPDATE award_mails SET queued_at = '2026-01-01 00:00:00'");
+
+    eventually(60, async || {
+        (story.status(award).await == "failed").then_some(())
+    })
+    .await;
+    let (_, metrics) = story.server.text("/metrics").await;
+    let failed = r#"accolade_mails_total{result="failed"} 1"#;
+    assert!(metrics.contains(failed), "{metrics}");
+}
+
+#[actix_web::test]
 async fn an_award_that_is_born_accepted_has_a_mail_without_a_link() {
     let story = Story::begin(&[]).await;
     story.user("ada").await;

@@ -136,6 +136,18 @@ impl Server {
         (response.status().as_u16(), body.to_vec())
     }
 
+    /// What the server says in plain text.
+    pub async fn text(&self, path: &str) -> (u16, String) {
+        let client = actix_test::Client::default();
+        let url = format!("http://{}{path}", self.address);
+        let mut response = client.get(url).send().await.unwrap();
+        let body = response.body().await.unwrap();
+        (
+            response.status().as_u16(),
+            String::from_utf8(body.to_vec()).unwrap(),
+        )
+    }
+
     pub fn database_url(&self) -> &str {
         &self.database.url
     }
