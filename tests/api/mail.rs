@@ -210,6 +210,28 @@ async fn a_thousand_awards_while_smtp_is_down_and_the_service_is_killed_are_a_th
 }
 
 #[actix_web::test]
+async fn instances_that_share_a_database_send_each_mail_once() {
+    let smtp = actix_test::unused_addr();
+    let story = Story::begin(&[("SMTP_URL", &format!("smtp://{smtp}"))]).await;
+    let others = [story.server.another(), story.server.another()];
+    for number in 0..150 {
+        let username = format!("user{number}");
+        story.user(&username).await;
+        story.award(&username).await;
+    }
+
+    let server = SmtpServer::start(smtp, &story.server.file("received")).await;
+
+    eventually(60, async || (server.mails().len() >= 150).then_some(())).await;
+    rt::time::sleep(Duration::from_secs(2)).await;
+    let mut recipients: Vec<_> = server.mails().into_iter().map(|mail| mail.to).collect();
+    recipients.sort();
+    recipients.dedup();
+    assert_eq!((recipients.len(), server.mails().len()), (150, 150));
+    drop(others);
+}
+
+#[actix_web::test]
 async fn an_award_does_not_wait_for_the_smtp_server() {
     // Takes connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -136,6 +136,15 @@ impl Server {
         (response.status().as_u16(), body.to_vec())
     }
 
+    /// Starts another instance beside this one.
+    pub fn another(&self) -> Instance {
+        Instance(serve(
+            &self.database,
+            actix_test::unused_addr(),
+            &self.environment,
+        ))
+    }
+
     /// What the server says in plain text.
     pub async fn text(&self, path: &str) -> (u16, String) {
         let client = actix_test::Client::default();
@@ -172,6 +181,16 @@ impl Server {
             );
             actix_web::rt::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+/// Another instance on the same database, until it is dropped.
+pub struct Instance(Child);
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
