@@ -1,4 +1,4 @@
-// @generated automatically by Diesel CLI.
+// As `diesel print-schema` prints it; see diesel.toml.
 
 diesel::table! {
     achievements (id) {
