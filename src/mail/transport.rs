@@ -9,6 +9,9 @@ use super::queue::Outcome;
 /// How long the server may take for each answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How a server says that it does not accept our sign-in (RFC 4954).
+const REFUSES_US: [u16; 4] = [530, 534, 535, 538];
+
 /// How mails leave: over SMTP, or into files.
 pub enum Transport {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
@@ -39,6 +42,13 @@ impl Transport {
                 Ok(_) => (Outcome::Sent, None),
                 Err(error) => {
                     let outcome = match () {
+                        // The server refuses us, not the mail: it waits until the settings are right.
+                        () if error
+                            .status()
+                            .is_some_and(|code| REFUSES_US.contains(&u16::from(code))) =>
+                        {
+                            Outcome::Unreachable
+                        }
                         () if error.is_permanent() => Outcome::Refused,
                         () if error.is_transient() || error.is_client() => Outcome::Deferred,
                         () => Outcome::Unreachable,

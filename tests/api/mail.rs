@@ -287,6 +287,21 @@ async fn a_mail_that_is_refused_for_good_has_failed_and_one_refused_for_now_wait
 }
 
 #[actix_web::test]
+async fn a_wrong_smtp_password_costs_no_mail() {
+    let smtp = actix_test::unused_addr();
+    let url = format!("smtp://accolade:wrong@{smtp}");
+    let story = Story::begin(&[("SMTP_URL", &url)]).await;
+    let server = SmtpServer::start(smtp, &story.server.file("received")).await;
+    story.user("ada").await;
+
+    let award = story.award("ada").await;
+    rt::time::sleep(Duration::from_secs(3)).await;
+
+    assert_eq!(story.status(award).await, "queued");
+    assert!(server.mails().is_empty());
+}
+
+#[actix_web::test]
 async fn a_mail_that_could_not_be_sent_for_days_is_given_up() {
     let smtp = actix_test::unused_addr();
     let story = Story::begin(&[("SMTP_URL", &format!("smtp://{smtp}"))]).await;
