@@ -8,26 +8,44 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, rt};
+use chrono::{Duration, NaiveDateTime};
 use deserr::Deserr;
-use diesel::dsl::{auto_type, exists};
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::Db;
+use crate::Accolade;
+use crate::db::AnyConnection;
 use crate::error::{Error, Result, Violations};
 use crate::schema::{members, namespace_ancestors, namespaces, personal_access_tokens, users};
-use crate::tokens::Keys;
+use crate::scopes::{Scope, Scopes};
+use crate::time::now;
+use crate::tokens;
+
+/// How exactly it is known when a token was used last.
+const USE_SHOWN_TO: Duration = Duration::minutes(10);
 
 /// The user whose token came with the request. Taking one closes an operation to anonymous callers.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     pub id: i64,
     pub admin: bool,
+    /// What the token may be used for.
+    pub scopes: Scopes,
 }
 
 impl Caller {
+    /// Refuses tokens that were not made for this.
+    pub fn must_have(&self, scope: Scope) -> Result<()> {
+        if self.scopes.has(scope) {
+            Ok(())
+        } else {
+            Err(Error::InsufficientScope(scope))
+        }
+    }
+
     /// Refuses all but administrators.
     pub fn must_be_admin(&self) -> Result<()> {
         if self.admin {
@@ -206,61 +224,127 @@ impl From<i16> for Visibility {
     }
 }
 
-/// Reads the bearer token of a request, where it has one. One that is not valid is refused
-/// everywhere, also where none is needed.
+/// Reads the bearer token of a request, where it has one, and counts the request. A token that is
+/// not valid is refused everywhere, also where none is needed.
 pub async fn authenticate<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    if let Some(header) = request.headers().get(AUTHORIZATION) {
-        match caller(header.to_str().unwrap_or_default(), &request).await {
-            Ok(caller) => drop(request.extensions_mut().insert(caller)),
-            Err(error) => {
-                return Ok(request
-                    .into_response(error.error_response())
-                    .map_into_right_body());
-            }
+    match identify(&request).await {
+        Ok(None) => {}
+        Ok(Some(caller)) => drop(request.extensions_mut().insert(caller)),
+        Err(error) => {
+            return Ok(request
+                .into_response(error.error_response())
+                .map_into_right_body());
         }
     }
     Ok(next.call(request).await?.map_into_left_body())
 }
 
-async fn caller(header: &str, request: &ServiceRequest) -> Result<Caller> {
-    let (Some(keys), Some(db)) = (
-        request.app_data::<Data<Keys>>(),
-        request.app_data::<Data<Db>>(),
-    ) else {
-        return Err(Error::internal(
-            "the application has no keys or no database",
-        ));
+async fn identify(request: &ServiceRequest) -> Result<Option<Caller>> {
+    let Some(accolade) = request.app_data::<Data<Accolade>>() else {
+        return Err(Error::internal("the application has no state"));
     };
+    // Whoever watches over the instance is not turned away.
+    let watches = matches!(request.path(), "/healthz" | "/readyz" | "/metrics");
+    let count_address = || match watches {
+        true => Ok(()),
+        false => accolade.limits.count_address(request),
+    };
+    let Some(header) = request.headers().get(AUTHORIZATION) else {
+        return count_address().map(|()| None);
+    };
+    match caller(header.to_str().unwrap_or_default(), accolade).await {
+        Ok(caller) => {
+            accolade.limits.count_caller(&caller)?;
+            let wanted = accolade.contract.scopes(request.method(), request.path());
+            match wanted.iter().any(|scope| caller.scopes.has(*scope)) {
+                true => Ok(Some(caller)),
+                false => Err(Error::InsufficientScope(wanted[0])),
+            }
+        }
+        Err(error) => count_address().and(Err(error)),
+    }
+}
+
+async fn caller(header: &str, accolade: &Accolade) -> Result<Caller> {
     let token = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(Error::InvalidToken),
     };
-    let claims = keys.verify(token)?;
-    db.read(move |conn| {
-        let user = users::table
-            .find(claims.user_id)
-            .filter(users::blocked.eq(false));
-        let admin: Option<bool> = match claims.token_id {
-            None => user.select(users::admin).first(conn).optional()?,
-            Some(id) => {
-                let token = personal_access_tokens::table
-                    .filter(personal_access_tokens::id.eq(id))
-                    .filter(personal_access_tokens::user_id.eq(users::id));
-                user.filter(exists(token))
-                    .select(users::admin)
-                    .first(conn)
-                    .optional()?
-            }
-        };
-        admin
-            .map(|admin| Caller {
-                id: claims.user_id,
-                admin,
-            })
-            .ok_or(Error::InvalidToken)
+    let header = tokens::header(token)?;
+    if let Some(oidc) = &accolade.oidc
+        && !accolade.keys.signed(&header)
+    {
+        return oidc.caller(token, &header, &accolade.db).await;
+    }
+    let claims = accolade.keys.verify(token)?;
+    let Some(token_id) = claims.token_id else {
+        return accolade
+            .db
+            .read(move |conn| session(claims.user_id, conn))
+            .await;
+    };
+    let (caller, last_used_at) = accolade
+        .db
+        .read(move |conn| personal_access_token(token_id, claims.user_id, conn))
+        .await?;
+    let now = now();
+    if last_used_at.is_none_or(|last| last + USE_SHOWN_TO <= now) {
+        // Nobody waits for it: a read stays a read.
+        let db = accolade.db.clone();
+        rt::spawn(async move { db.write(move |conn| note_use(token_id, now, conn)).await });
+    }
+    Ok(caller)
+}
+
+/// The user of a session.
+fn session(user_id: i64, conn: &mut AnyConnection) -> Result<Caller> {
+    let user = users::table.find(user_id).filter(users::blocked.eq(false));
+    let admin: Option<bool> = user.select(users::admin).first(conn).optional()?;
+    Ok(Caller {
+        id: user_id,
+        admin: admin.ok_or(Error::InvalidToken)?,
+        scopes: Scopes::ALL,
     })
-    .await
+}
+
+/// The user of a personal access token that is not revoked, and when it was used last.
+fn personal_access_token(
+    id: i64,
+    user_id: i64,
+    conn: &mut AnyConnection,
+) -> Result<(Caller, Option<NaiveDateTime>)> {
+    let token: Option<(bool, String, Option<NaiveDateTime>)> = personal_access_tokens::table
+        .inner_join(users::table)
+        .filter(personal_access_tokens::id.eq(id))
+        .filter(users::id.eq(user_id).and(users::blocked.eq(false)))
+        .select((
+            users::admin,
+            personal_access_tokens::scopes,
+            personal_access_tokens::last_used_at,
+        ))
+        .first(conn)
+        .optional()?;
+    let (admin, scopes, last_used_at) = token.ok_or(Error::InvalidToken)?;
+    let caller = Caller {
+        id: user_id,
+        admin,
+        scopes: Scopes::from_words(&scopes),
+    };
+    Ok((caller, last_used_at))
+}
+
+/// Notes that the token was used, unless another request just did.
+fn note_use(id: i64, now: NaiveDateTime, conn: &mut AnyConnection) -> Result<()> {
+    let token = personal_access_tokens::table.find(id).filter(
+        personal_access_tokens::last_used_at
+            .is_null()
+            .or(personal_access_tokens::last_used_at.le(now - USE_SHOWN_TO)),
+    );
+    diesel::update(token)
+        .set(personal_access_tokens::last_used_at.eq(now))
+        .execute(conn)?;
+    Ok(())
 }

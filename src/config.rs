@@ -1,15 +1,17 @@
 //! Every setting, read from the command line or the environment once.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 use url::Url;
 
 use crate::avatars::Avatars;
 use crate::db::{Db, OpenError};
 use crate::mail::{Mailer, Transport};
+use crate::oidc::{KeySet, Provider};
 use crate::tokens::Keys;
 
 /// Where the data is: what every command needs.
@@ -109,6 +111,56 @@ impl Serving {
     }
 }
 
+impl Serving {
+    /// What operations need to know, at that base URL.
+    pub fn config(&self, base_url: &str) -> Result<Config, String> {
+        let key_set = self
+            .oidc_jwks
+            .as_ref()
+            .map(|place| match Url::parse(place) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") => KeySet::Url(url),
+                _ => KeySet::File(place.strip_prefix("file://").unwrap_or(place).into()),
+            });
+        let provider = |(issuer, audience): (&String, &String)| Provider {
+            issuer: issuer.clone(),
+            audience: audience.clone(),
+            key_set,
+            username_claim: self.oidc_username_claim.clone(),
+            create_users: self.oidc_create_users == Switched::Enabled,
+        };
+        let config = Config::new(self.base_url.as_deref().unwrap_or(base_url))?;
+        Ok(Config {
+            avatar_limit: self.avatar_limit as usize,
+            rate_limit: self.rate_limit,
+            admin_rate_limit: self.admin_rate_limit,
+            sign_in_limit: self.sign_in_limit,
+            trusted_proxies: self.trusted_proxies.clone(),
+            origins: self.cors_origins.clone(),
+            provider: self
+                .oidc_issuer
+                .as_ref()
+                .zip(self.oidc_audience.as_ref())
+                .map(provider),
+            ..config
+        })
+    }
+}
+
+/// A network, or an address alone.
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "must be an address or a network such as 10.0.0.0/8".into())
+}
+
+/// An origin as browsers send it: nothing behind the port.
+fn origin(text: &str) -> Result<String, String> {
+    match Url::parse(text).map(|url| url.origin()) {
+        Ok(origin) if origin.is_tuple() && origin.ascii_serialization() == text => Ok(text.into()),
+        _ => Err("must be an origin such as https://app.example.com".into()),
+    }
+}
+
 impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Storage")
@@ -163,6 +215,91 @@ pub struct Serving {
     #[arg(long, env = "ACCOLADE_AVATAR_LIMIT", value_name = "BYTES", default_value = "204800", value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
     pub avatar_limit: u64,
 
+    /// How many requests a minute one caller may send, or one address without a token; 0 for any
+    #[arg(
+        long,
+        env = "ACCOLADE_RATE_LIMIT",
+        value_name = "NUMBER",
+        default_value = "60000"
+    )]
+    pub rate_limit: u32,
+
+    /// The same for administrators
+    #[arg(
+        long,
+        env = "ACCOLADE_ADMIN_RATE_LIMIT",
+        value_name = "NUMBER",
+        default_value = "0"
+    )]
+    pub admin_rate_limit: u32,
+
+    /// How often a minute one username may be signed in with, and three times as often from one
+    /// address; 0 for any
+    #[arg(
+        long,
+        env = "ACCOLADE_SIGN_IN_LIMIT",
+        value_name = "NUMBER",
+        default_value = "20"
+    )]
+    pub sign_in_limit: u32,
+
+    /// The proxies whose X-Forwarded-For is believed: addresses or networks (10.0.0.0/8), with commas
+    /// between. None where it is not given: then all who come through a proxy share its limit
+    #[arg(long, env = "ACCOLADE_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// The origins (https://app.example.com) whose pages may call every operation, with commas
+    /// between. Public reads are for any origin
+    #[arg(long, env = "ACCOLADE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = origin)]
+    pub cors_origins: Vec<String>,
+
+    /// The identity provider whose tokens are taken too, as their iss says it
+    #[arg(
+        long,
+        env = "OIDC_ISSUER",
+        value_name = "URL",
+        requires = "oidc_audience"
+    )]
+    pub oidc_issuer: Option<String>,
+
+    /// What the aud of its tokens must be
+    #[arg(
+        long,
+        env = "OIDC_AUDIENCE",
+        value_name = "AUDIENCE",
+        requires = "oidc_issuer"
+    )]
+    pub oidc_audience: Option<String>,
+
+    /// Its key set (JWKS), a URL or a file. Found by discovery where it is not given
+    #[arg(
+        long,
+        env = "OIDC_JWKS",
+        value_name = "URL|FILE",
+        requires = "oidc_issuer"
+    )]
+    pub oidc_jwks: Option<String>,
+
+    /// The claim of its tokens that is the username: one that people cannot choose there. Who has it
+    /// first is known from then on by the sub
+    #[arg(
+        long,
+        env = "OIDC_USERNAME_CLAIM",
+        value_name = "CLAIM",
+        default_value = "preferred_username"
+    )]
+    pub oidc_username_claim: String,
+
+    /// Whether users are made at first sight, with the claims email and name. Otherwise an
+    /// administrator makes them before
+    #[arg(
+        long,
+        env = "OIDC_CREATE_USERS",
+        value_name = "enabled|disabled",
+        default_value = "disabled"
+    )]
+    pub oidc_create_users: Switched,
+
     /// How many threads take requests. As many as there are cores where it is not given
     #[arg(long, env = "ACCOLADE_WORKERS", value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
@@ -204,15 +341,31 @@ pub struct Config {
     base_url: String,
     /// The largest avatar that can be uploaded, in bytes.
     pub avatar_limit: usize,
+    /// How many requests a minute; 0 for any.
+    pub rate_limit: u32,
+    pub admin_rate_limit: u32,
+    pub sign_in_limit: u32,
+    /// The proxies whose X-Forwarded-For is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The origins whose pages may call every operation.
+    pub origins: Vec<String>,
+    /// The identity provider whose tokens are taken too.
+    pub provider: Option<Provider>,
 }
 
 impl Config {
-    /// `base_url` begins every link. The error says what it must be, in a line.
+    /// Without limits, other origins and an identity provider. `base_url` begins every link. The error says what it must be, in a line.
     pub fn new(base_url: &str) -> Result<Self, String> {
         match Url::parse(base_url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Self {
                 base_url: base_url.trim_end_matches('/').into(),
                 avatar_limit: 200 * 1024,
+                rate_limit: 0,
+                admin_rate_limit: 0,
+                sign_in_limit: 0,
+                trusted_proxies: Vec::new(),
+                origins: Vec::new(),
+                provider: None,
             }),
             _ => Err(format!(
                 "ACCOLADE_BASE_URL must be an address such as https://accolade.example.com, not {base_url}"

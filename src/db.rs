@@ -214,6 +214,17 @@ fn begin_immediate(connection: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
+/// Has the transaction see the database as it is now until its end, and fail where what it changes
+/// was changed by others meanwhile. To be called first in it; SQLite's are never otherwise.
+pub fn snapshot(connection: &mut AnyConnection) -> QueryResult<()> {
+    match connection {
+        AnyConnection::Sqlite(_) => Ok(()),
+        AnyConnection::Postgres(postgres) => {
+            postgres.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        }
+    }
+}
+
 /// Runs the migrations that are missing, all or none, one instance at a time.
 fn migrate(connection: &mut AnyConnection) -> Result<(), OpenError> {
     let run = |connection: &mut AnyConnection| -> diesel::migration::Result<()> {

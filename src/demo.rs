@@ -13,6 +13,7 @@ use crate::feature_flags::set_achievements;
 use crate::input::{Checked, Rule};
 use crate::namespaces::{CreateNamespace, NamespaceKey};
 use crate::schema::user_achievements;
+use crate::scopes::Scopes;
 use crate::sessions::hash;
 use crate::time::now;
 use crate::tokens::Keys;
@@ -286,7 +287,14 @@ fn story(password: &str, keys: &Keys, conn: &mut AnyConnection) -> Result<[Strin
         let input = CreateUser::checked(username, &email, Some(name), None, admin)
             .map_err(Error::internal)?;
         let user = users::create(&input, Some(password.into()), conn)?;
-        people.push((username, Caller { id: user.id, admin }));
+        people.push((
+            username,
+            Caller {
+                id: user.id,
+                admin,
+                scopes: Scopes::ALL,
+            },
+        ));
     }
     let person = |username: &str| {
         people
@@ -387,8 +395,9 @@ fn story(password: &str, keys: &Keys, conn: &mut AnyConnection) -> Result<[Strin
     )?;
 
     let mut token = |username| -> Result<String> {
-        let token = personal_access_tokens::create(person(username)?.id, "Demo", None, keys, conn)?;
-        Ok(token.token.unwrap_or_default())
+        let user_id = person(username)?.id;
+        personal_access_tokens::create(user_id, "Demo", Scopes::ALL, None, conn)?
+            .sign(user_id, keys)
     };
     Ok([token("admin")?, token("grace")?, token("ada")?])
 }

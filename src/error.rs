@@ -8,6 +8,8 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::auth::Role;
+use crate::problems::ProblemType;
+use crate::scopes::Scope;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -28,6 +30,10 @@ pub enum Error {
         "The token is not valid here: it may have expired or been revoked. Get a new one from POST /sessions."
     )]
     InvalidToken,
+    #[error(
+        "There is no account for this identity, and none could be made of its username and mail address. Ask an administrator for one."
+    )]
+    UnknownUser,
     #[error("The username or the password is wrong. Check both and try again.")]
     InvalidCredentials,
     #[error("This account is blocked. Ask an administrator to unblock it.")]
@@ -84,6 +90,25 @@ pub enum Error {
     LastOwner,
     #[error("You cannot block, demote or delete your own account. Ask another administrator.")]
     OwnAccount,
+    #[error(
+        "It has changed since you read it: If-Match names another ETag than it has now. Read it again and decide anew."
+    )]
+    Stale,
+    #[error(
+        "This Idempotency-Key was used for another request. Send the first one again, or this one with a new key."
+    )]
+    KeyReused,
+    #[error(
+        "The first request with this Idempotency-Key is still running. Repeat this one shortly for its answer."
+    )]
+    StillRunning,
+    #[error(
+        "The token was not made for this: it lacks the scope {}. Use one that has it, from POST /personal-access-tokens.",
+        .0.name()
+    )]
+    InsufficientScope(Scope),
+    #[error("Too many requests. Wait {0} seconds, and send fewer.")]
+    RateLimited(u64),
     #[error("Somebody else changed this at the same moment. Read it again and repeat the request.")]
     Conflict,
     #[error("The body is larger than {0} bytes. Send less.")]
@@ -113,74 +138,49 @@ impl Error {
         Self::Invalid(Violations::of(field, detail))
     }
 
-    /// The status, the stable name in `type`, and the title of each kind of failure.
-    fn kind(&self) -> (StatusCode, &'static str, &'static str) {
-        use StatusCode as S;
+    /// What kind of failure it is. That the table has it is checked when this is compiled.
+    pub fn kind(&self) -> &'static ProblemType {
         match self {
-            Self::MalformedJson(_) => (S::BAD_REQUEST, "malformed-json", "Malformed JSON"),
-            Self::MalformedForm(_) => (S::BAD_REQUEST, "malformed-form", "Malformed form"),
-            Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated", "Sign-in required"),
-            Self::InvalidToken => (S::UNAUTHORIZED, "invalid-token", "Invalid token"),
-            Self::InvalidCredentials => (
-                S::UNAUTHORIZED,
-                "invalid-credentials",
-                "Invalid credentials",
-            ),
-            Self::Blocked => (S::FORBIDDEN, "blocked", "Account blocked"),
-            Self::RoleRequired(_) => (S::FORBIDDEN, "role-required", "Role required"),
-            Self::AdminRequired => (S::FORBIDDEN, "admin-required", "Administrator required"),
-            Self::NamespaceCreationRestricted => (
-                S::FORBIDDEN,
-                "namespace-creation-restricted",
-                "Namespace creation restricted",
-            ),
-            Self::NotRecipient => (S::FORBIDDEN, "not-recipient", "Not the recipient"),
-            Self::FieldsForbidden(_) => (
-                S::FORBIDDEN,
-                "fields-forbidden",
-                "Fields not yours to change",
-            ),
-            Self::NotFound => (S::NOT_FOUND, "not-found", "Not found"),
-            Self::FeatureDisabled => (S::NOT_FOUND, "feature-disabled", "Feature turned off"),
-            Self::MethodNotAllowed(..) => (
-                S::METHOD_NOT_ALLOWED,
-                "method-not-allowed",
-                "Method not allowed",
-            ),
-            Self::NameTaken => (S::CONFLICT, "name-taken", "Name taken"),
-            Self::UsernameTaken => (S::CONFLICT, "username-taken", "Username taken"),
-            Self::PathTaken => (S::CONFLICT, "path-taken", "Path taken"),
-            Self::NotPending(_) => (S::CONFLICT, "not-pending", "Not pending"),
-            Self::Revoked => (S::CONFLICT, "revoked", "Award revoked"),
-            Self::NoMail => (S::CONFLICT, "no-mail", "Recipient gets no mail"),
-            Self::LinkWouldBeExpired => (
-                S::CONFLICT,
-                "link-would-be-expired",
-                "Link would be expired",
-            ),
-            Self::LinkExpired => (S::GONE, "link-expired", "Link expired"),
-            Self::BodyTimeout => (S::REQUEST_TIMEOUT, "body-timeout", "Body too slow"),
-            Self::TooSoon(_) => (S::TOO_MANY_REQUESTS, "too-soon", "Too soon"),
-            Self::LastOwner => (S::CONFLICT, "last-owner", "Last owner"),
-            Self::OwnAccount => (S::CONFLICT, "own-account", "Own account"),
-            Self::Conflict => (S::CONFLICT, "conflict", "Conflict"),
-            Self::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
-            Self::UnsupportedMediaType(_) => (
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported-media-type",
-                "Unsupported media type",
-            ),
-            Self::Invalid(_) => (
-                S::UNPROCESSABLE_ENTITY,
-                "validation-failed",
-                "Validation failed",
-            ),
-            Self::Unavailable(_) => (
-                S::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "Temporarily unavailable",
-            ),
-            Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+            Self::MalformedJson(_) => const { ProblemType::named("malformed-json") },
+            Self::MalformedForm(_) => const { ProblemType::named("malformed-form") },
+            Self::Unauthenticated => const { ProblemType::named("unauthenticated") },
+            Self::InvalidToken => const { ProblemType::named("invalid-token") },
+            Self::UnknownUser => const { ProblemType::named("unknown-user") },
+            Self::InvalidCredentials => const { ProblemType::named("invalid-credentials") },
+            Self::Blocked => const { ProblemType::named("blocked") },
+            Self::RoleRequired(_) => const { ProblemType::named("role-required") },
+            Self::AdminRequired => const { ProblemType::named("admin-required") },
+            Self::NamespaceCreationRestricted => {
+                const { ProblemType::named("namespace-creation-restricted") }
+            }
+            Self::NotRecipient => const { ProblemType::named("not-recipient") },
+            Self::FieldsForbidden(_) => const { ProblemType::named("fields-forbidden") },
+            Self::NotFound => const { ProblemType::named("not-found") },
+            Self::FeatureDisabled => const { ProblemType::named("feature-disabled") },
+            Self::MethodNotAllowed(..) => const { ProblemType::named("method-not-allowed") },
+            Self::NameTaken => const { ProblemType::named("name-taken") },
+            Self::UsernameTaken => const { ProblemType::named("username-taken") },
+            Self::PathTaken => const { ProblemType::named("path-taken") },
+            Self::NotPending(_) => const { ProblemType::named("not-pending") },
+            Self::Revoked => const { ProblemType::named("revoked") },
+            Self::NoMail => const { ProblemType::named("no-mail") },
+            Self::LinkWouldBeExpired => const { ProblemType::named("link-would-be-expired") },
+            Self::LinkExpired => const { ProblemType::named("link-expired") },
+            Self::BodyTimeout => const { ProblemType::named("body-timeout") },
+            Self::TooSoon(_) => const { ProblemType::named("too-soon") },
+            Self::LastOwner => const { ProblemType::named("last-owner") },
+            Self::OwnAccount => const { ProblemType::named("own-account") },
+            Self::KeyReused => const { ProblemType::named("idempotency-key-reused") },
+            Self::StillRunning => const { ProblemType::named("still-running") },
+            Self::InsufficientScope(_) => const { ProblemType::named("insufficient-scope") },
+            Self::RateLimited(_) => const { ProblemType::named("rate-limited") },
+            Self::Stale => const { ProblemType::named("stale") },
+            Self::Conflict => const { ProblemType::named("conflict") },
+            Self::TooLarge(_) => const { ProblemType::named("too-large") },
+            Self::UnsupportedMediaType(_) => const { ProblemType::named("unsupported-media-type") },
+            Self::Invalid(_) => const { ProblemType::named("validation-failed") },
+            Self::Unavailable(_) => const { ProblemType::named("unavailable") },
+            Self::Internal(_) => const { ProblemType::named("internal") },
         }
     }
 
@@ -198,25 +198,36 @@ impl Error {
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
-        self.kind().0
+        StatusCode::from_u16(self.kind().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (status, name, title) = self.kind();
-        let mut response = HttpResponse::build(status);
+        let kind = self.kind();
+        let mut response = HttpResponse::build(self.status_code());
         match self {
             Self::Internal(source) => tracing::error!(error = %source, "internal error"),
             Self::Unavailable(reason) => {
                 tracing::warn!(reason, "unavailable");
                 response.insert_header((RETRY_AFTER, "1"));
             }
+            Self::StillRunning => {
+                response.insert_header((RETRY_AFTER, "1"));
+            }
             Self::TooSoon(seconds) => {
                 response.insert_header((RETRY_AFTER, seconds.to_string()));
+            }
+            Self::RateLimited(seconds) => {
+                response.insert_header((RETRY_AFTER, seconds.to_string()));
+            }
+            Self::InsufficientScope(scope) => {
+                let scope = scope.name();
+                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+                response.insert_header((WWW_AUTHENTICATE, challenge));
             }
             Self::Unauthenticated | Self::InvalidCredentials => {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer"));
             }
-            Self::InvalidToken => {
+            Self::InvalidToken | Self::UnknownUser => {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
             }
             Self::MethodNotAllowed(_, allowed) => {
@@ -227,9 +238,9 @@ impl ResponseError for Error {
         response
             .content_type("application/problem+json")
             .json(Problem {
-                r#type: format!("/problems/{name}"),
-                title,
-                status: status.as_u16(),
+                r#type: format!("/problems/{}", kind.name),
+                title: kind.title,
+                status: kind.status,
                 detail: self.to_string(),
                 errors: self.violations().0,
             })
@@ -252,12 +263,11 @@ impl From<DieselError> for Error {
             DatabaseErrorKind::UniqueViolation if mentions("username_key") => Self::UsernameTaken,
             DatabaseErrorKind::UniqueViolation if mentions("full_path_key") => Self::PathTaken,
             DatabaseErrorKind::UniqueViolation if mentions("name_key") => Self::NameTaken,
-            DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::ForeignKeyViolation => {
-                Self::Conflict
-            }
+            DatabaseErrorKind::UniqueViolation
+            | DatabaseErrorKind::ForeignKeyViolation
+            | DatabaseErrorKind::SerializationFailure => Self::Conflict,
             DatabaseErrorKind::ClosedConnection
             | DatabaseErrorKind::UnableToSendCommand
-            | DatabaseErrorKind::SerializationFailure
             | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(info.message().into()),
             DatabaseErrorKind::Unknown
                 if PASSING_TROUBLE.iter().any(|trouble| mentions(trouble)) =>
@@ -393,6 +403,12 @@ pub enum Failure {
         content_type = "application/problem+json"
     )]
     LinkExpired(Problem),
+    #[response(
+        status = 412,
+        description = "It has changed since you read it",
+        content_type = "application/problem+json"
+    )]
+    Stale(Problem),
     #[response(
         status = 413,
         description = "The body is too large",

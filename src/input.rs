@@ -23,6 +23,7 @@ use url::form_urlencoded;
 
 use crate::config::Config;
 use crate::error::{Error, Result, Violations};
+use crate::idempotency::Fingerprint;
 
 /// The largest JSON body, in bytes: ten times what the longest one of the contract needs.
 pub const BODY_LIMIT: usize = 256 * 1024;
@@ -33,8 +34,8 @@ const BODY_PATIENCE: Duration = Duration::from_secs(20);
 /// How many parts of a form are read: more than any form of ours has.
 const MOST_PARTS: usize = 16;
 
-/// A JSON body.
-pub struct Json<T>(pub T);
+/// A JSON body, with what tells it from another one.
+pub struct Json<T>(pub T, pub Fingerprint);
 
 impl<T> Deref for Json<T> {
     type Target = T;
@@ -61,6 +62,7 @@ impl<T: Deserr<Violations> + 'static> FromRequest for Json<T> {
             return Box::pin(ready(Err(Error::UnsupportedMediaType("application/json"))));
         }
         let body = Bytes::from_request(request, payload);
+        let request = request.clone();
         Box::pin(in_time(async move {
             let body = body
                 .await
@@ -70,7 +72,8 @@ impl<T: Deserr<Violations> + 'static> FromRequest for Json<T> {
                 })?;
             let json: JsonValue = serde_json::from_slice(&body)
                 .map_err(|error| Error::MalformedJson(error.to_string()))?;
-            read(json).map(Self)
+            let fingerprint = Fingerprint::of(&request, &json, None);
+            Ok(Self(read(json)?, fingerprint))
         }))
     }
 }
@@ -79,6 +82,7 @@ impl<T: Deserr<Violations> + 'static> FromRequest for Json<T> {
 pub struct JsonOrForm<T> {
     pub input: T,
     pub avatar: Option<Bytes>,
+    pub fingerprint: Fingerprint,
 }
 
 impl<T: Deserr<Violations> + 'static> FromRequest for JsonOrForm<T> {
@@ -92,9 +96,11 @@ impl<T: Deserr<Violations> + 'static> FromRequest for JsonOrForm<T> {
         {
             let json = Json::from_request(request, payload);
             return Box::pin(async {
+                let Json(input, fingerprint) = json.await?;
                 Ok(Self {
-                    input: json.await?.0,
+                    input,
                     avatar: None,
+                    fingerprint,
                 })
             });
         }
@@ -110,11 +116,15 @@ impl<T: Deserr<Violations> + 'static> FromRequest for JsonOrForm<T> {
             .app_data::<Data<Config>>()
             .map_or(0, |config| config.avatar_limit);
         let form = Multipart::new(request.headers(), payload.take());
+        let request = request.clone();
         Box::pin(in_time(async move {
             let (members, avatar) = read_form(form, limit).await?;
+            let json = JsonValue::Object(members);
+            let fingerprint = Fingerprint::of(&request, &json, avatar.as_deref());
             Ok(Self {
-                input: read(JsonValue::Object(members))?,
+                input: read(json)?,
                 avatar,
+                fingerprint,
             })
         }))
     }
@@ -270,6 +280,9 @@ fn kind(kind: ValueKind) -> &'static str {
 }
 
 fn member(location: ValuePointerRef<'_>, key: &str) -> String {
+    // What a client made up is repeated so far that it knows it again.
+    let shortened: String = key.chars().take(100).collect();
+    let key = shortened.as_str();
     match path(location) {
         parent if parent.is_empty() => key.into(),
         parent => format!("{parent}.{key}"),

@@ -1,25 +1,32 @@
 //! Accolade: a self-hosted service for awarding achievements.
 
 pub mod achievements;
+mod answer;
 pub mod auth;
 pub mod avatars;
 mod award_acceptances;
 pub mod config;
+mod cors;
 pub mod db;
 pub mod demo;
 pub mod error;
 pub mod feature_flags;
 mod health;
+mod idempotency;
 pub mod input;
+mod limits;
 pub mod mail;
 pub mod members;
 pub mod namespaces;
 mod observe;
+pub mod oidc;
 pub mod openapi;
 mod pages;
 mod paging;
 pub mod personal_access_tokens;
+pub mod problems;
 mod schema;
+pub mod scopes;
 pub mod sessions;
 mod settings;
 pub mod time;
@@ -43,8 +50,10 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::error::Error;
 use crate::input::BODY_LIMIT;
+use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::observe::Metrics;
+use crate::oidc::Oidc;
 use crate::openapi::Contract;
 use crate::sessions::Hashing;
 use crate::tokens::Keys;
@@ -61,11 +70,18 @@ pub struct Accolade {
     wake: Data<Notify>,
     metrics: Data<Metrics>,
     contract: Data<Contract>,
+    limits: Data<Limits>,
+    oidc: Option<Data<Oidc>>,
 }
 
 impl Accolade {
-    pub fn new(config: Config, db: Db, keys: Keys, avatars: Avatars) -> Self {
-        Self {
+    /// The error says what the settings lack, in a line.
+    pub fn new(config: Config, db: Db, keys: Keys, avatars: Avatars) -> Result<Self, String> {
+        let oidc = config.provider.clone().map(Oidc::new).transpose();
+        let oidc = oidc.map_err(|error| format!("cannot use the identity provider: {error}"))?;
+        Ok(Self {
+            limits: Data::new(Limits::new(&config)),
+            oidc: oidc.map(Data::new),
             config: Data::new(config),
             db: Data::new(db),
             keys: Data::new(keys),
@@ -74,14 +90,32 @@ impl Accolade {
             wake: Data::new(Notify::new()),
             metrics: Data::new(Metrics::install()),
             contract: Data::new(Contract::new()),
-        }
+        })
     }
 }
 
 impl Accolade {
-    /// Does what nobody waits for: delivers mails, and sweeps avatars now and daily.
+    /// Does what nobody waits for: delivers mails, sweeps avatars daily, forgets first answers hourly
+    /// and who was counted every minute.
     pub fn work_behind_the_scenes(&self, mailer: Mailer) {
         mail::deliver(self, mailer, &self.wake);
+        let limits = self.limits.clone();
+        rt::spawn(async move {
+            loop {
+                rt::time::sleep(Duration::from_secs(60)).await;
+                limits.sweep();
+            }
+        });
+        let db = self.db.clone();
+        rt::spawn(async move {
+            loop {
+                match db.write(idempotency::sweep).await {
+                    Ok(swept) => tracing::debug!(swept, "forgot first answers"),
+                    Err(error) => tracing::warn!(%error, "first answers were not forgotten"),
+                }
+                rt::time::sleep(Duration::from_secs(60 * 60)).await;
+            }
+        });
         let (avatars, db) = (self.avatars.clone(), self.db.clone());
         rt::spawn(async move {
             loop {
@@ -108,6 +142,7 @@ pub fn app(
     >,
 > {
     App::new()
+        .app_data(Data::new(accolade.clone()))
         .app_data(accolade.config)
         .app_data(accolade.db)
         .app_data(accolade.keys)
@@ -116,6 +151,7 @@ pub fn app(
         .app_data(accolade.wake)
         .app_data(accolade.metrics)
         .app_data(accolade.contract)
+        .app_data(accolade.limits)
         .app_data(PayloadConfig::new(BODY_LIMIT))
         .app_data(PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
         .into_utoipa_app()
@@ -127,6 +163,7 @@ pub fn app(
         .configure(pages::routes)
         .default_service(web::to(openapi::unmatched))
         .wrap(from_fn(auth::authenticate))
+        .wrap(from_fn(cors::share))
         .wrap(from_fn(observe::observe))
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use accolade::config::{Config, LogFormat, Serving, Storage, Switched};
 use accolade::mail::Mailer;
 use accolade::openapi::Contract;
+use accolade::scopes::Scopes;
 use accolade::sessions::hash;
 use accolade::users::{CreateUser, User, UserKey};
 use accolade::{Accolade, app, demo, feature_flags, personal_access_tokens, users};
@@ -115,7 +116,7 @@ async fn run(command: Command, storage: Storage) -> Outcome {
             let (avatars, mailer) = (serving.avatars(&storage)?, serving.mailer(&storage)?);
             tracing::info!(address = %listener.local_addr()?, base_url = config.link(""), "serving");
             serve(
-                Accolade::new(config, db, keys, avatars),
+                Accolade::new(config, db, keys, avatars)?,
                 mailer,
                 listener,
                 &serving,
@@ -127,7 +128,7 @@ async fn run(command: Command, storage: Storage) -> Outcome {
             let (listener, config) = listen(&serving)?;
             let storage = demo::storage(&storage)?;
             let (avatars, mailer) = (serving.avatars(&storage)?, serving.mailer(&storage)?);
-            let accolade = Accolade::new(config, storage.open()?, storage.keys()?, avatars);
+            let accolade = Accolade::new(config, storage.open()?, storage.keys()?, avatars)?;
             println!("{}", demo::seed(&accolade, &storage).await?);
             serve(accolade, mailer, listener, &serving).await
         }
@@ -167,11 +168,18 @@ async fn run(command: Command, storage: Storage) -> Outcome {
             let token = db
                 .write(move |conn| {
                     let user = User::find(&key, conn)?;
-                    personal_access_tokens::create(user.id, "Command line", None, &keys, conn)
+                    personal_access_tokens::create(
+                        user.id,
+                        "Command line",
+                        Scopes::ALL,
+                        None,
+                        conn,
+                    )?
+                    .sign(user.id, &keys)
                 })
                 .await
                 .map_err(|error| named(error, &username))?;
-            println!("{}", token.token.unwrap_or_default());
+            println!("{token}");
             Ok(())
         }
         Command::Feature(command) => {
@@ -235,11 +243,7 @@ fn listen(serving: &Serving) -> Result<(TcpListener, Config), Box<dyn Error>> {
             serving.listen
         )
     })?;
-    let mut config = match &serving.base_url {
-        Some(url) => Config::new(url)?,
-        None => Config::new(&format!("http://{}", listener.local_addr()?))?,
-    };
-    config.avatar_limit = serving.avatar_limit as usize;
+    let config = serving.config(&format!("http://{}", listener.local_addr()?))?;
     Ok((listener, config))
 }
 

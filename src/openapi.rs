@@ -1,18 +1,22 @@
 //! The contract: an OpenAPI document, made from the routes and served beside them.
 
+pub mod down;
+mod refine;
+
 use std::str::FromStr;
 
 use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, get};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::{Error, Problem, Result, Violation};
+use crate::scopes::Scope;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,7 +26,9 @@ use crate::error::{Error, Problem, Result, Violation};
             achievements and award them to people, people decide which of them appear on their profile.\n\n\
             Send a token as `Authorization: Bearer`: a session's, from `POST /sessions`, or a personal access token.\n\n\
             A member without a value is left out of an answer, never `null`. In a PATCH, a member that is absent or \
-            `null` stays as it is. Failures are problem documents (RFC 9457) that list every field that is wrong. \
+            `null` stays as it is. \
+            A change with `If-Match` and the `ETag` of what you read overwrites nobody's. A creation or an award with \
+            an `Idempotency-Key` can be repeated: it happens once. Failures are problem documents (RFC 9457) that list every field that is wrong. \
             Lists are paged: send the `endCursor` of a page as `after`, or follow the `Link` header.",
         license(name = "MIT", identifier = "MIT"),
     ),
@@ -58,8 +64,11 @@ impl Modify for Bearer {
 }
 
 /// What is served beside the contract, to be read alone.
-const BESIDE: [&str; 6] = [
+const BESIDE: [&str; 9] = [
     "/openapi.json",
+    "/openapi-3.0.json",
+    "/problems",
+    "/problems/{type}",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -70,8 +79,20 @@ const BESIDE: [&str; 6] = [
 /// The contract of this build.
 pub struct Contract {
     json: String,
+    json_3_0: String,
     /// Each documented path with its methods, as in an `Allow` header.
     paths: Vec<(ResourceDef, String)>,
+    operations: Vec<Operation>,
+}
+
+/// What is to be known of an operation before it is called.
+struct Operation {
+    method: Method,
+    path: ResourceDef,
+    /// A personal access token needs one of these.
+    scopes: Vec<Scope>,
+    /// Whether it is for anonymous callers too.
+    public: bool,
 }
 
 impl Contract {
@@ -86,7 +107,7 @@ impl Contract {
             .configure(crate::routes)
             .split_for_parts();
         let mut document = serde_json::to_value(api).unwrap_or_default(); // Made of strings: cannot fail.
-        refine(&mut document);
+        refine::refine(&mut document);
         let paths = document["paths"]
             .as_object()
             .into_iter()
@@ -106,7 +127,9 @@ impl Contract {
         let beside = BESIDE.map(|path| (ResourceDef::new(path), "GET, HEAD".to_owned()));
         let paths = paths.chain(beside).collect();
         Self {
+            operations: operations(&document),
             json: format!("{document:#}\n"),
+            json_3_0: format!("{:#}\n", down::to_3_0(&document)),
             paths,
         }
     }
@@ -115,6 +138,74 @@ impl Contract {
     pub fn json(&self) -> &str {
         &self.json
     }
+
+    /// The same in OpenAPI 3.0, for generators that read no other.
+    pub fn json_3_0(&self) -> &str {
+        &self.json_3_0
+    }
+
+    /// The scopes of which a request needs one.
+    pub fn scopes(&self, method: &Method, path: &str) -> &[Scope] {
+        let operation =
+            |operation: &&Operation| operation.method == method && operation.path.is_match(path);
+        match self.operations.iter().find(operation) {
+            Some(operation) if operation.scopes.is_empty() => &ANY,
+            Some(operation) => &operation.scopes,
+            // A page, or nothing at all.
+            None if method.is_safe() => &[Scope::Read],
+            None => &[Scope::Manage],
+        }
+    }
+
+    /// Whether anybody may read what is at the path.
+    pub fn is_public(&self, path: &str) -> bool {
+        self.public_reads()
+            .any(|operation| operation.path.is_match(path))
+    }
+
+    /// The same of a route's pattern.
+    pub fn is_public_route(&self, route: &str) -> bool {
+        self.public_reads()
+            .any(|operation| operation.path.pattern() == Some(route))
+    }
+
+    fn public_reads(&self) -> impl Iterator<Item = &Operation> {
+        self.operations
+            .iter()
+            .filter(|operation| operation.public && operation.method == Method::GET)
+    }
+}
+
+/// What an operation needs that says nothing of scopes.
+const ANY: [Scope; 3] = [Scope::Read, Scope::Award, Scope::Manage];
+
+/// The operations of the document. Those at fixed paths first, as they are routed.
+fn operations(document: &Value) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let security = operation["security"].as_array().into_iter().flatten();
+            let bearers = security
+                .clone()
+                .filter_map(|scheme| scheme["bearer"].as_array());
+            operations.push(Operation {
+                method: Method::from_str(&method.to_uppercase()).unwrap_or_default(),
+                path: ResourceDef::new(path.as_str()),
+                scopes: bearers
+                    .flatten()
+                    .filter_map(|scope| Scope::named(scope.as_str()?))
+                    .collect(),
+                public: security.clone().any(|scheme| scheme == &json!({})),
+            });
+        }
+    }
+    operations.sort_by_key(|operation| {
+        operation
+            .path
+            .pattern()
+            .is_some_and(|path| path.contains('{'))
+    });
+    operations
 }
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
@@ -123,6 +214,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .try_it_out_enabled(true);
     config
         .service(openapi_json)
+        .service(openapi_3_0_json)
         .service(SwaggerUi::new("/swagger-ui/{_:.*}").config(ui));
 }
 
@@ -131,6 +223,13 @@ async fn openapi_json(contract: Data<Contract>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
         .body(contract.json.clone())
+}
+
+#[get("/openapi-3.0.json")]
+async fn openapi_3_0_json(contract: Data<Contract>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(contract.json_3_0.clone())
 }
 
 /// What no route takes: a known address with another method, or an unknown one.
@@ -145,236 +244,5 @@ pub async fn unmatched(request: HttpRequest, contract: Data<Contract>) -> Result
             allowed.clone(),
         )),
         None => Err(Error::NotFound),
-    }
-}
-
-/// Makes of what utoipa writes what client generators read well.
-fn refine(document: &mut Value) {
-    each_operation(document, |path, operation| {
-        operation["operationId"] =
-            camel_case(operation["operationId"].as_str().unwrap_or_default()).into();
-        describe_parameters(path, operation);
-        drop_failures_that_cannot_happen(path, operation);
-    });
-    without_null(document);
-    let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
-        return;
-    };
-    schemas.values_mut().for_each(extensible);
-    rename_pages(document);
-    refer_to_components(document);
-}
-
-fn each_operation(document: &mut Value, mut change: impl FnMut(&str, &mut Value)) {
-    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
-        item.as_object_mut()
-            .into_iter()
-            .flatten()
-            .for_each(|(_, operation)| change(path, operation));
-    }
-}
-
-/// `revoke_user_achievement` to `revokeUserAchievement`.
-fn camel_case(name: &str) -> String {
-    let mut words = name.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| {
-        name + &word[..1].to_uppercase() + &word[1..]
-    })
-}
-
-/// Says once what the parameters in paths are.
-fn describe_parameters(path: &str, operation: &mut Value) {
-    let Some(parameters) = operation
-        .get_mut("parameters")
-        .and_then(Value::as_array_mut)
-    else {
-        return;
-    };
-    parameters.sort_by_key(|parameter| parameter["in"] != "path");
-    for parameter in parameters {
-        let (description, schema) = match parameter["name"].as_str() {
-            Some("namespace") => (
-                "The id of the namespace, or its full path with each `/` encoded as `%2F`.",
-                json!({ "type": "string", "minLength": 1, "maxLength": 1024, "examples": ["compilers%2Fllvm"] }),
-            ),
-            Some("user") => (
-                "The id of the user, or the username.",
-                json!({ "type": "string", "minLength": 1, "maxLength": 255, "examples": ["ada"] }),
-            ),
-            Some("id") => (
-                match path.split('/').nth(1) {
-                    Some("achievements") => "The id of the achievement.",
-                    Some("user-achievements") => "The id of the award.",
-                    _ => "The id.",
-                },
-                json!({ "type": "integer", "format": "int64", "minimum": 1, "examples": [42] }),
-            ),
-            Some("token") => (
-                "The token of the mailed link.",
-                json!({ "type": "string", "minLength": 1, "maxLength": 8192 }),
-            ),
-            Some("name") => (
-                "The name of the feature.",
-                json!({ "type": "string", "minLength": 1, "maxLength": 255, "examples": ["achievements"] }),
-            ),
-            _ => continue,
-        };
-        parameter["description"] = description.into();
-        parameter["schema"] = schema;
-    }
-}
-
-/// Every operation can fail in every way, but for those that depend on what it takes.
-fn drop_failures_that_cannot_happen(path: &str, operation: &mut Value) {
-    let has_body = operation.get("requestBody").is_some();
-    let parameters = operation.get("parameters").and_then(Value::as_array);
-    let has_query =
-        parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "query"));
-    let Some(responses) = operation
-        .get_mut("responses")
-        .and_then(Value::as_object_mut)
-    else {
-        return;
-    };
-    if !has_body {
-        ["400", "408", "413", "415"]
-            .iter()
-            .for_each(|status| drop(responses.remove(*status)));
-    }
-    if !has_body && !has_query {
-        responses.remove("422");
-    }
-    if !path.starts_with("/award-acceptances/") {
-        responses.remove("410");
-    }
-    if !path.ends_with("/resend") {
-        responses.remove("429");
-    }
-    responses.sort_keys();
-}
-
-/// A member without a value is left out, never null: `["string", "null"]` is `"string"`.
-fn without_null(value: &mut Value) {
-    match value {
-        Value::Array(elements) => elements.iter_mut().for_each(without_null),
-        Value::Object(members) => {
-            members.values_mut().for_each(without_null);
-            if let Some(Value::Array(types)) = members.get_mut("type") {
-                types.retain(|kind| kind != "null");
-                if let [only] = types.as_slice() {
-                    let only = only.clone();
-                    members.insert("type".into(), only);
-                }
-            }
-            if let Some(Value::Array(choices)) = members.get_mut("oneOf") {
-                choices.retain(|choice| choice["type"] != "null");
-                if let [only] = choices.as_mut_slice() {
-                    let only = std::mem::take(only);
-                    members.remove("oneOf");
-                    members.extend(only.as_object().cloned().unwrap_or_default());
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Enumerations may grow: published as strings, with the present values for those who want them.
-fn extensible(schema: &mut Value) {
-    let Some(members) = schema.as_object_mut() else {
-        return;
-    };
-    let Some(Value::Array(values)) = members.remove("enum") else {
-        return;
-    };
-    let list: Vec<_> = values
-        .iter()
-        .filter_map(Value::as_str)
-        .map(|value| format!("`{value}`"))
-        .collect();
-    let description = members
-        .get("description")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    members.insert(
-        "description".into(),
-        format!("{description} One of {}; more may come.", list.join(", "))
-            .trim()
-            .into(),
-    );
-    members.insert(
-        "examples".into(),
-        values
-            .first()
-            .map(|value| json!([value]))
-            .unwrap_or_default(),
-    );
-    members.insert("x-extensible-enum".into(), Value::Array(values));
-}
-
-/// `Page_User` to `UserPage`.
-fn rename_pages(document: &mut Value) {
-    let renamed = |name: &str| {
-        name.strip_prefix("Page_")
-            .map(|entry| format!("{entry}Page"))
-    };
-    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
-        *schemas = std::mem::take(schemas)
-            .into_iter()
-            .map(|(name, schema)| (renamed(&name).unwrap_or(name), schema))
-            .collect::<Map<_, _>>();
-    }
-    fn walk(value: &mut Value, renamed: &impl Fn(&str) -> Option<String>) {
-        match value {
-            Value::Array(elements) => elements
-                .iter_mut()
-                .for_each(|element| walk(element, renamed)),
-            Value::Object(members) => {
-                members
-                    .values_mut()
-                    .for_each(|member| walk(member, renamed));
-                if let Some(Value::String(reference)) = members.get_mut("$ref")
-                    && let Some(name) = reference.rsplit('/').next().and_then(renamed)
-                {
-                    *reference = format!("#/components/schemas/{name}");
-                }
-            }
-            _ => {}
-        }
-    }
-    walk(document, &renamed);
-}
-
-/// An inlined copy of a component becomes a reference to it: generators name types by components.
-fn refer_to_components(document: &mut Value) {
-    fn walk(value: &mut Value, names: &[(Value, String)]) {
-        match value {
-            Value::Array(elements) => elements.iter_mut().for_each(|element| walk(element, names)),
-            Value::Object(members) => members.values_mut().for_each(|member| {
-                match names.iter().find(|(schema, _)| schema == member) {
-                    Some((_, name)) => {
-                        *member = json!({ "$ref": format!("#/components/schemas/{name}") })
-                    }
-                    None => walk(member, names),
-                }
-            }),
-            _ => {}
-        }
-    }
-    let Some(schemas) = document["components"]["schemas"].as_object() else {
-        return;
-    };
-    let names: Vec<_> = schemas
-        .iter()
-        .map(|(name, schema)| (schema.clone(), name.clone()))
-        .collect();
-    walk(&mut document["paths"], &names);
-    for (_, schema) in document["components"]["schemas"]
-        .as_object_mut()
-        .into_iter()
-        .flatten()
-    {
-        walk(schema, &names);
     }
 }

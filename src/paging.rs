@@ -55,6 +55,9 @@ impl Deserr<Violations> for Limit {
     }
 }
 
+/// The longest cursor, in characters: what the longest full path needs, and more.
+pub const LONGEST_CURSOR: usize = 2048;
+
 /// Where a page begins: behind the row with this key. Opaque to clients.
 #[derive(Clone)]
 pub struct Cursor<K>(pub K);
@@ -68,6 +71,7 @@ impl<K: DeserializeOwned> Deserr<Violations> for Cursor<K> {
         let json = BASE64_URL_SAFE_NO_PAD
             .decode(text)
             .ok()
+            .filter(|json| json.len() <= LONGEST_CURSOR * 3 / 4)
             .filter(|json| !json.windows(6).any(|part| part == NUL));
         let key = json.and_then(|json| serde_json::from_slice(&json).ok());
         key.map(Self).ok_or_else(|| {
@@ -138,8 +142,8 @@ impl<T> Page<T> {
         }
     }
 
-    /// The address of the next page, for `Link`.
-    fn next(&self, request: &HttpRequest) -> Option<String> {
+    /// The `Link` to the next page.
+    pub fn next(&self, request: &HttpRequest) -> Option<String> {
         let cursor = self
             .page_info
             .end_cursor
@@ -157,7 +161,7 @@ impl<T> Page<T> {
             .clear()
             .extend_pairs(others)
             .append_pair("after", cursor);
-        Some(next.into())
+        Some(format!("<{next}>; rel=\"next\""))
     }
 }
 
@@ -167,7 +171,7 @@ impl<T: Serialize> Responder for Page<T> {
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::Ok();
         if let Some(next) = self.next(request) {
-            response.insert_header((LINK, format!("<{next}>; rel=\"next\"")));
+            response.insert_header((LINK, next));
         }
         response.json(self)
     }

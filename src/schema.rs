@@ -35,6 +35,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    idempotency_keys (user_id, operation, key) {
+        user_id -> Int8,
+        operation -> Text,
+        key -> Text,
+        fingerprint -> Text,
+        answer -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Int8,
+    }
+}
+
+diesel::table! {
     members (namespace_id, user_id) {
         namespace_id -> Int8,
         user_id -> Int8,
@@ -72,6 +91,8 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamp,
         expires_at -> Timestamp,
+        scopes -> Text,
+        last_used_at -> Nullable<Timestamp>,
     }
 }
 
@@ -120,6 +141,8 @@ diesel::table! {
 
 diesel::joinable!(achievements -> namespaces (namespace_id));
 diesel::joinable!(award_mails -> user_achievements (user_achievement_id));
+diesel::joinable!(idempotency_keys -> users (user_id));
+diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(members -> namespaces (namespace_id));
 diesel::joinable!(members -> users (user_id));
 diesel::joinable!(personal_access_tokens -> users (user_id));
@@ -129,6 +152,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     achievements,
     award_mails,
     feature_flags,
+    idempotency_keys,
+    identities,
     members,
     namespace_ancestors,
     namespaces,

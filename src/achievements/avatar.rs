@@ -1,12 +1,14 @@
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, delete, put};
+use actix_web::{delete, put};
 use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
 use super::model::Found;
+use super::show::show;
 use super::update::may_change;
 use super::{Achievement, AchievementView};
+use crate::answer::{Answer, IfMatch};
 use crate::auth::{Caller, Viewer};
 use crate::avatars::{Avatar, Avatars};
 use crate::config::Config;
@@ -34,7 +36,7 @@ pub struct PutAchievementAvatar {
 /// Requires the Maintainer role. The image is stored anew, without its metadata.
 #[utoipa::path(
     tag = "achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     request_body(content = PutAchievementAvatar, content_type = "multipart/form-data"),
     responses((status = OK, description = "The achievement", body = AchievementView), Failure),
 )]
@@ -42,25 +44,27 @@ pub struct PutAchievementAvatar {
 pub async fn put_achievement_avatar(
     id: Path<i64>,
     caller: Caller,
+    if_match: IfMatch,
     body: JsonOrForm<Nothing>,
     avatars: Data<Avatars>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let id = *id;
     // Nobody who may not change it keeps the decoder busy.
     db.read(move |conn| may_change(id, &caller, conn)).await?;
     let upload = body
         .avatar
         .ok_or_else(|| Error::invalid("avatar", "is required, as a part of a form"))?;
+    let shown = config.clone();
     let (updated, replaced) = avatars
         .with(Some(upload), async |avatar| {
-            db.write(move |conn| change(id, &caller, avatar.as_ref(), conn))
+            db.write(move |conn| change(id, &caller, &if_match, avatar.as_ref(), &shown, conn))
                 .await
         })
         .await?;
     avatars.remove(replaced).await;
-    Ok(HttpResponse::Ok().json(AchievementView::new(updated, &config)))
+    Answer::ok(&AchievementView::new(updated, &config))
 }
 
 /// Remove the avatar of an achievement
@@ -68,36 +72,41 @@ pub async fn put_achievement_avatar(
 /// Requires the Maintainer role.
 #[utoipa::path(
     tag = "achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "The achievement", body = AchievementView), Failure),
 )]
 #[delete("/achievements/{id}/avatar")]
 pub async fn delete_achievement_avatar(
     id: Path<i64>,
     caller: Caller,
+    if_match: IfMatch,
     avatars: Data<Avatars>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
+    let shown = config.clone();
     let (updated, replaced) = db
-        .write(move |conn| change(*id, &caller, None, conn))
+        .write(move |conn| change(*id, &caller, &if_match, None, &shown, conn))
         .await?;
     avatars.remove(replaced).await;
-    Ok(HttpResponse::Ok().json(AchievementView::new(updated, &config)))
+    Answer::ok(&AchievementView::new(updated, &config))
 }
 
 fn change(
     id: i64,
     caller: &Caller,
+    if_match: &IfMatch,
     avatar: Option<&Avatar>,
+    config: &Config,
     conn: &mut AnyConnection,
 ) -> Result<(Found, Option<String>)> {
-    may_change(id, caller, conn)?;
-    let replaced = set_avatar(id, avatar, conn)?;
-    Ok((
-        Achievement::find(id, &Viewer::from(caller), conn)?,
-        replaced,
-    ))
+    let viewer = Viewer::from(caller);
+    let current = |conn: &mut AnyConnection| show(id, &viewer, config, conn);
+    if_match.guard(conn, current, |conn| {
+        may_change(id, caller, conn)?;
+        let replaced = set_avatar(id, avatar, conn)?;
+        Ok((Achievement::find(id, &viewer, conn)?, replaced))
+    })
 }
 
 /// Names the avatar, or none. Answers the key of the one before, to be removed after the commit.

@@ -1,5 +1,5 @@
+use actix_web::post;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, post};
 use deserr::Deserr;
 use diesel::prelude::*;
 use serde_json::Value as JsonValue;
@@ -7,11 +7,13 @@ use tokio::sync::Notify;
 use utoipa::ToSchema;
 
 use super::Achievement;
+use crate::answer::Answer;
 use crate::auth::{Caller, Role, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Failure, Result, Violations};
 use crate::feature_flags::require_achievements;
+use crate::idempotency::IdempotencyKey;
 use crate::input::{Json, Name};
 use crate::mail::queue_award;
 use crate::schema::user_achievements;
@@ -89,27 +91,32 @@ impl AwardAchievement {
 /// the user accepts it; a mail with a link to accept goes to them. The same achievement can be awarded to the same user again.
 #[utoipa::path(
     tag = "achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["award"])),
     responses((status = CREATED, description = "Awarded", body = UserAchievementView, headers(("Location" = String, description = "The address of the award"))), Failure),
 )]
 #[post("/achievements/{id}/award")]
 pub async fn award_achievement(
     id: Path<i64>,
     caller: Caller,
+    key: IdempotencyKey,
     input: Json<AwardAchievement>,
     config: Data<Config>,
     wake: Data<Notify>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
-    let awarded = db
-        .write(move |conn| award(*id, &caller, &input, conn))
+) -> Result<Answer> {
+    let Json(input, body) = input;
+    let (answer, replayed) = db
+        .write(move |conn| {
+            key.once(&caller, &body, conn, |conn| {
+                let awarded = award(*id, &caller, &input, conn)?;
+                let location = config.link(&format!("/user-achievements/{}", awarded.award.id));
+                let view = UserAchievementView::new(awarded, &Viewer::from(&caller), &config);
+                Answer::created(location, &view)
+            })
+        })
         .await?;
     wake.notify_one();
-    let location = config.link(&format!("/user-achievements/{}", awarded.award.id));
-    let view = UserAchievementView::new(awarded, &Viewer::from(&caller), &config);
-    Ok(HttpResponse::Created()
-        .insert_header(("Location", location))
-        .json(view))
+    Ok(answer.replayed(replayed))
 }
 
 /// Awards the achievement, and queues the mail that tells the recipient.

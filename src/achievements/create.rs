@@ -1,17 +1,19 @@
+use actix_web::post;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, post};
 use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
 use super::model::Found;
 use super::{Achievement, AchievementView};
+use crate::answer::Answer;
 use crate::auth::{Caller, Role, Viewer};
 use crate::avatars::{Avatar, Avatars};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result, Violations};
 use crate::feature_flags::require_achievements;
+use crate::idempotency::IdempotencyKey;
 use crate::input::{Description, JsonOrForm, Name};
 use crate::namespaces::{Namespace, NamespaceKey};
 use crate::schema::achievements;
@@ -47,7 +49,7 @@ pub struct CreateAchievementForm {
 /// Requires the Maintainer role.
 #[utoipa::path(
     tag = "achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     request_body(content(
         (CreateAchievement = "application/json"),
         (CreateAchievementForm = "multipart/form-data"),
@@ -58,28 +60,41 @@ pub struct CreateAchievementForm {
 pub async fn create_achievement(
     namespace: Path<String>,
     caller: Caller,
+    retry: IdempotencyKey,
     body: JsonOrForm<CreateAchievement>,
     avatars: Data<Avatars>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let key = NamespaceKey::parse(&namespace)?;
-    let (JsonOrForm { input, avatar }, asked) = (body, key.clone());
+    let asked = key.clone();
+    let JsonOrForm {
+        input,
+        avatar,
+        fingerprint,
+    } = body;
     if avatar.is_some() {
         // Nobody who may not create it keeps the decoder busy.
         db.read(move |conn| may_create(&asked, &caller, conn))
             .await?;
     }
-    let created = avatars
+    let (answer, unused) = avatars
         .with(avatar, async |avatar| {
-            db.write(move |conn| create(&key, &caller, &input, avatar.as_ref(), conn))
-                .await
+            let stored = avatar.as_ref().map(|avatar| avatar.key.clone());
+            let once = move |conn: &mut AnyConnection| {
+                retry.once(&caller, &fingerprint, conn, |conn| {
+                    let created = create(&key, &caller, &input, avatar.as_ref(), conn)?;
+                    let location =
+                        config.link(&format!("/achievements/{}", created.achievement.id));
+                    Answer::created(location, &AchievementView::new(created, &config))
+                })
+            };
+            let (answer, replayed) = db.write(once).await?;
+            Ok((answer.replayed(replayed), stored.filter(|_| replayed)))
         })
         .await?;
-    let location = config.link(&format!("/achievements/{}", created.achievement.id));
-    Ok(HttpResponse::Created()
-        .insert_header(("Location", location))
-        .json(AchievementView::new(created, &config)))
+    avatars.remove(unused).await;
+    Ok(answer)
 }
 
 /// The namespace, where the caller may create achievements.

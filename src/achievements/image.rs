@@ -1,9 +1,10 @@
-use actix_web::http::header::{self, EntityTag, Header, IfNoneMatch};
+use actix_web::http::header::{self, EntityTag};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use diesel::prelude::*;
 
+use crate::answer::is_known;
 use crate::avatars::{Avatars, WIDTHS};
 use crate::db::Db;
 use crate::error::{Error, Result, Violations};
@@ -52,11 +53,7 @@ pub async fn image(
     let tag = EntityTag::new_strong(width.map_or(hash.clone(), |width| format!("{hash}-{width}")));
     let key = key_of(id, hash.clone(), &db).await?;
 
-    let unchanged = match IfNoneMatch::parse(&request) {
-        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
-        Ok(IfNoneMatch::Any) => request.headers().contains_key(header::IF_NONE_MATCH),
-        Err(_) => false,
-    };
+    let unchanged = is_known(&tag, &request);
     let mut response = if unchanged {
         HttpResponse::NotModified()
     } else {

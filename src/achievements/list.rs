@@ -39,7 +39,7 @@ pub struct ListAchievements {
 /// The achievements of a namespace that you can see, in the order of their names.
 #[utoipa::path(
     tag = "achievements",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     params(ListAchievements),
     responses((status = OK, description = "A page of achievements", body = Page<AchievementView>), Failure),
 )]

@@ -1,10 +1,11 @@
+use actix_web::get;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, get};
 
 use super::{Achievement, AchievementView};
+use crate::answer::Answer;
 use crate::auth::Viewer;
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result};
 use crate::feature_flags::require_achievements;
 
@@ -13,7 +14,7 @@ use crate::feature_flags::require_achievements;
 /// For those who can see its namespace, and for those who were awarded it.
 #[utoipa::path(
     tag = "achievements",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     responses((status = OK, description = "The achievement", body = AchievementView), Failure),
 )]
 #[get("/achievements/{id}")]
@@ -22,12 +23,19 @@ pub async fn get_achievement(
     viewer: Viewer,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
-    let found = db
-        .read(move |conn| {
-            require_achievements(conn)?;
-            Achievement::find(*id, &viewer, conn)
-        })
-        .await?;
-    Ok(HttpResponse::Ok().json(AchievementView::new(found, &config)))
+) -> Result<Answer> {
+    db.read(move |conn| Answer::ok(&show(*id, &viewer, &config, conn)?))
+        .await
+}
+
+/// The achievement as the viewer sees it.
+pub fn show(
+    id: i64,
+    viewer: &Viewer,
+    config: &Config,
+    conn: &mut AnyConnection,
+) -> Result<AchievementView> {
+    require_achievements(conn)?;
+    let found = Achievement::find(id, viewer, conn)?;
+    Ok(AchievementView::new(found, config))
 }

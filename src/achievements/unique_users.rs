@@ -47,7 +47,7 @@ pub struct ListUniqueUsers {
 /// in the order of their ids.
 #[utoipa::path(
     tag = "achievements",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     params(ListUniqueUsers),
     responses((status = OK, description = "A page of users", body = Page<UniqueUser>), Failure),
 )]

@@ -1,12 +1,14 @@
+use actix_web::patch;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, patch};
 use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
 use super::avatar::set_avatar;
 use super::model::Found;
+use super::show::show;
 use super::{Achievement, AchievementView};
+use crate::answer::{Answer, IfMatch};
 use crate::auth::{Caller, Role, Viewer};
 use crate::avatars::{Avatar, Avatars};
 use crate::config::Config;
@@ -50,7 +52,7 @@ pub struct UpdateAchievementForm {
 /// Requires the Maintainer role. Changes what is named and leaves the rest as it is.
 #[utoipa::path(
     tag = "achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     request_body(content(
         (UpdateAchievement = "application/json"),
         (UpdateAchievementForm = "multipart/form-data"),
@@ -61,24 +63,32 @@ pub struct UpdateAchievementForm {
 pub async fn update_achievement(
     id: Path<i64>,
     caller: Caller,
+    if_match: IfMatch,
     body: JsonOrForm<UpdateAchievement>,
     avatars: Data<Avatars>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
-    let (id, JsonOrForm { input, avatar }) = (*id, body);
+) -> Result<Answer> {
+    let (id, JsonOrForm { input, avatar, .. }) = (*id, body);
     if avatar.is_some() {
         // Nobody who may not change it keeps the decoder busy.
         db.read(move |conn| may_change(id, &caller, conn)).await?;
     }
+    let shown = config.clone();
     let (updated, replaced) = avatars
         .with(avatar, async |avatar| {
-            db.write(move |conn| update(id, &caller, &input, avatar.as_ref(), conn))
-                .await
+            db.write(move |conn| {
+                if_match.guard(
+                    conn,
+                    |conn| show(id, &Viewer::from(&caller), &shown, conn),
+                    |conn| update(id, &caller, &input, avatar.as_ref(), conn),
+                )
+            })
+            .await
         })
         .await?;
     avatars.remove(replaced).await;
-    Ok(HttpResponse::Ok().json(AchievementView::new(updated, &config)))
+    Answer::ok(&AchievementView::new(updated, &config))
 }
 
 /// The achievement, where the caller may change it.
@@ -101,16 +111,13 @@ fn update(
     avatar: Option<&Avatar>,
     conn: &mut AnyConnection,
 ) -> Result<(Found, Option<String>)> {
-    let achievement = may_change(id, caller, conn)?;
-    let name = input.name.as_deref().unwrap_or(&achievement.name);
+    may_change(id, caller, conn)?;
+    let (name, description) = (input.name.as_deref(), input.description.as_deref());
     diesel::update(achievements::table.find(id))
         .set((
-            achievements::name.eq(name),
-            achievements::name_key.eq(Achievement::name_key(name)),
-            achievements::description.eq(input
-                .description
-                .as_deref()
-                .unwrap_or(&achievement.description)),
+            name.map(|name| achievements::name.eq(name)),
+            name.map(|name| achievements::name_key.eq(Achievement::name_key(name))),
+            description.map(|description| achievements::description.eq(description)),
             achievements::updated_at.eq(now()),
         ))
         .execute(conn)?;

@@ -1,7 +1,8 @@
+use actix_web::post;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, post};
 
 use super::AcceptanceLink;
+use crate::answer::Answer;
 use crate::auth::Viewer;
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -16,7 +17,7 @@ use crate::user_achievements::{self, Awarded, UserAchievementView};
 /// signed in.
 #[utoipa::path(
     tag = "user achievements",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["manage"])),
     responses((status = OK, description = "Accepted", body = UserAchievementView), Failure),
 )]
 #[post("/award-acceptances/{token}")]
@@ -26,14 +27,14 @@ pub async fn accept_award(
     keys: Data<Keys>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let link = AcceptanceLink::read(&token, &viewer, &keys)?;
     let (awarded, recipient) = db.write(move |conn| accept(link, conn)).await?;
-    Ok(HttpResponse::Ok().json(UserAchievementView::new(
+    Answer::ok(&UserAchievementView::new(
         awarded,
         &Viewer::from(&recipient),
         &config,
-    )))
+    ))
 }
 
 /// Accepts the award that the link is for.

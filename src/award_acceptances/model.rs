@@ -2,6 +2,7 @@ use crate::auth::{Caller, Viewer};
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
 use crate::feature_flags::require_achievements;
+use crate::scopes::Scopes;
 use crate::tokens::{Acceptance, Keys};
 use crate::user_achievements::{Awarded, Status};
 
@@ -28,6 +29,7 @@ impl AcceptanceLink {
         let recipient = Caller {
             id: self.acceptance.user_id,
             admin: false,
+            scopes: Scopes::ALL,
         };
         let awarded = Awarded::find(
             self.acceptance.user_achievement_id,

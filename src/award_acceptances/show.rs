@@ -1,7 +1,8 @@
+use actix_web::get;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, get};
 
 use super::AcceptanceLink;
+use crate::answer::Answer;
 use crate::auth::Viewer;
 use crate::config::Config;
 use crate::db::Db;
@@ -15,7 +16,7 @@ use crate::user_achievements::UserAchievementView;
 /// links. Once the link has expired it answers 410.
 #[utoipa::path(
     tag = "user achievements",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     responses((status = OK, description = "The award", body = UserAchievementView), Failure),
 )]
 #[get("/award-acceptances/{token}")]
@@ -25,12 +26,12 @@ pub async fn get_award_acceptance(
     keys: Data<Keys>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let link = AcceptanceLink::read(&token, &viewer, &keys)?;
     let (awarded, recipient) = db.read(move |conn| link.award(conn)).await?;
-    Ok(HttpResponse::Ok().json(UserAchievementView::new(
+    Answer::ok(&UserAchievementView::new(
         awarded,
         &Viewer::from(&recipient),
         &config,
-    )))
+    ))
 }

@@ -3,7 +3,7 @@ use actix_web::web::Data;
 use deserr::Deserr;
 use utoipa::IntoParams;
 
-use super::model::{ACHIEVEMENTS, FeatureFlag, achievements_enabled};
+use super::model::FeatureFlag;
 use crate::auth::Caller;
 use crate::db::Db;
 use crate::error::{Failure, Result, Violations};
@@ -29,7 +29,7 @@ pub struct ListFeatureFlags {
 /// For administrators, in the order of their names.
 #[utoipa::path(
     tag = "instance",
-    security(("bearer" = [])),
+    security(("bearer" = ["read"])),
     params(ListFeatureFlags),
     responses((status = OK, description = "A page of feature flags", body = Page<FeatureFlag>), Failure),
 )]
@@ -40,11 +40,7 @@ pub async fn list_feature_flags(
     db: Data<Db>,
 ) -> Result<Page<FeatureFlag>> {
     caller.must_be_admin()?;
-    let enabled = db.read(achievements_enabled).await?;
-    let mut flags = vec![FeatureFlag {
-        name: ACHIEVEMENTS.into(),
-        enabled,
-    }];
+    let mut flags = vec![db.read(FeatureFlag::achievements).await?];
     flags.retain(|flag| query.after.as_ref().is_none_or(|after| flag.name > after.0));
     Ok(Page::new(
         flags,

@@ -17,6 +17,16 @@ pub struct FeatureFlag {
     pub enabled: bool,
 }
 
+impl FeatureFlag {
+    /// The one flag there is.
+    pub fn achievements(conn: &mut AnyConnection) -> Result<Self> {
+        Ok(Self {
+            name: ACHIEVEMENTS.into(),
+            enabled: achievements_enabled(conn)?,
+        })
+    }
+}
+
 /// Whether achievements are on. Off in a fresh database, as in the original.
 pub fn achievements_enabled(conn: &mut AnyConnection) -> Result<bool> {
     let enabled = feature_flags::table

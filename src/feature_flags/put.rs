@@ -1,9 +1,10 @@
+use actix_web::put;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, put};
 use deserr::Deserr;
 use utoipa::ToSchema;
 
 use super::model::{ACHIEVEMENTS, FeatureFlag, set_achievements};
+use crate::answer::{Answer, IfMatch};
 use crate::auth::Caller;
 use crate::db::Db;
 use crate::error::{Error, Failure, Result, Violations};
@@ -22,25 +23,29 @@ pub struct PutFeatureFlag {
 /// nothing is lost.
 #[utoipa::path(
     tag = "instance",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "The feature flag", body = FeatureFlag), Failure),
 )]
 #[put("/feature-flags/{name}")]
 pub async fn put_feature_flag(
     name: Path<String>,
     caller: Caller,
+    if_match: IfMatch,
     input: Json<PutFeatureFlag>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     caller.must_be_admin()?;
     if *name != ACHIEVEMENTS {
         return Err(Error::NotFound);
     }
     let enabled = input.enabled;
-    db.write(move |conn| set_achievements(enabled, conn))
+    let flag = db
+        .write(move |conn| {
+            if_match.guard(conn, FeatureFlag::achievements, |conn| {
+                set_achievements(enabled, conn)?;
+                FeatureFlag::achievements(conn)
+            })
+        })
         .await?;
-    Ok(HttpResponse::Ok().json(FeatureFlag {
-        name: name.into_inner(),
-        enabled,
-    }))
+    Answer::ok(&flag)
 }

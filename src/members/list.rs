@@ -34,7 +34,7 @@ pub struct ListMembers {
 /// inherited from a namespace above are listed there.
 #[utoipa::path(
     tag = "namespaces",
-    security(("bearer" = [])),
+    security(("bearer" = ["read"])),
     params(ListMembers),
     responses((status = OK, description = "A page of members", body = Page<MemberView>), Failure),
 )]

@@ -4,14 +4,14 @@ use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::auth::Role;
+use crate::auth::{Caller, Role, Viewer};
 use crate::config::Config;
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
-use crate::namespaces::Namespace;
+use crate::namespaces::{Namespace, NamespaceKey};
 use crate::schema::{members, namespaces, users};
 use crate::time::{Timestamp, now};
-use crate::users::{UserRef, UserRefView};
+use crate::users::{User, UserKey, UserRef, UserRefView};
 
 /// A user's role in a namespace.
 #[derive(HasQuery)]
@@ -22,6 +22,32 @@ pub struct Member {
     pub user: UserRef,
     pub role: i16,
     pub created_at: NaiveDateTime,
+}
+
+impl Member {
+    /// The member of that namespace who is that user.
+    pub fn find(namespace_id: i64, user_id: i64, conn: &mut AnyConnection) -> Result<Self> {
+        let member = Self::query().filter(
+            members::namespace_id
+                .eq(namespace_id)
+                .and(members::user_id.eq(user_id)),
+        );
+        Ok(member.first(conn)?)
+    }
+
+    /// The same as the caller sees them.
+    pub fn show(
+        namespace: &NamespaceKey,
+        user: &UserKey,
+        caller: &Caller,
+        config: &Config,
+        conn: &mut AnyConnection,
+    ) -> Result<MemberView> {
+        let (namespace, _) = Namespace::find(namespace, &Viewer::from(caller), conn)?;
+        let user = User::find(user, conn)?;
+        let member = Self::find(namespace.id, user.id, conn)?;
+        Ok(MemberView::new(member, config))
+    }
 }
 
 /// A user's role in a namespace; it counts in all namespaces below too.

@@ -1,10 +1,11 @@
+use actix_web::put;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, put};
 use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
 use super::model::{Member, MemberView, keep_an_owner};
+use crate::answer::{Answer, IfMatch};
 use crate::auth::{Caller, Role, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -27,22 +28,30 @@ pub struct PutMember {
 /// Requires the Owner role. A namespace keeps at least one owner.
 #[utoipa::path(
     tag = "namespaces",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "The member", body = MemberView), Failure),
 )]
 #[put("/namespaces/{namespace}/members/{user}")]
 pub async fn put_member(
     path: Path<(String, String)>,
     caller: Caller,
+    if_match: IfMatch,
     input: Json<PutMember>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let (namespace, user) = (NamespaceKey::parse(&path.0)?, UserKey::parse(&path.1)?);
+    let shown = config.clone();
     let member = db
-        .write(move |conn| put(&namespace, &user, &caller, input.role, conn))
+        .write(move |conn| {
+            if_match.guard(
+                conn,
+                |conn| Member::show(&namespace, &user, &caller, &shown, conn),
+                |conn| put(&namespace, &user, &caller, input.role, conn),
+            )
+        })
         .await?;
-    Ok(HttpResponse::Ok().json(MemberView::new(member, &config)))
+    Answer::ok(&MemberView::new(member, &config))
 }
 
 /// Gives the user the role in the namespace.
@@ -74,10 +83,5 @@ pub fn put(
             ))
             .execute(conn)?;
     }
-    let member = Member::query().filter(
-        members::namespace_id
-            .eq(namespace.id)
-            .and(members::user_id.eq(user.id)),
-    );
-    Ok(member.first(conn)?)
+    Member::find(namespace.id, user.id, conn)
 }

@@ -2,8 +2,10 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, delete};
 use diesel::prelude::*;
 
-use super::model::keep_an_owner;
+use super::model::{Member, keep_an_owner};
+use crate::answer::IfMatch;
 use crate::auth::{Caller, Role, Viewer};
+use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Failure, Result};
 use crate::namespaces::{Namespace, NamespaceKey};
@@ -15,18 +17,26 @@ use crate::users::{User, UserKey};
 /// Requires the Owner role. A namespace keeps at least one owner.
 #[utoipa::path(
     tag = "namespaces",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = NO_CONTENT, description = "Removed"), Failure),
 )]
 #[delete("/namespaces/{namespace}/members/{user}")]
 pub async fn remove_member(
     path: Path<(String, String)>,
     caller: Caller,
+    if_match: IfMatch,
+    config: Data<Config>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
     let (namespace, user) = (NamespaceKey::parse(&path.0)?, UserKey::parse(&path.1)?);
-    db.write(move |conn| remove(&namespace, &user, &caller, conn))
-        .await?;
+    db.write(move |conn| {
+        if_match.guard(
+            conn,
+            |conn| Member::show(&namespace, &user, &caller, &config, conn),
+            |conn| remove(&namespace, &user, &caller, conn),
+        )
+    })
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -1,5 +1,5 @@
+use actix_web::post;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, post};
 use deserr::Deserr;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -7,10 +7,12 @@ use utoipa::ToSchema;
 
 use super::model::LONGEST_PATH;
 use super::{Namespace, NamespaceKey, NamespaceView};
+use crate::answer::Answer;
 use crate::auth::{Caller, Role, Viewer, Visibility};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Failure, Result, Violations};
+use crate::idempotency::IdempotencyKey;
 use crate::input::{Description, Json, Name, Slug};
 use crate::schema::{members, namespace_ancestors, namespaces};
 use crate::settings::Settings;
@@ -45,21 +47,28 @@ pub struct CreateNamespace {
 /// everyone may create top-level ones is an instance setting.
 #[utoipa::path(
     tag = "namespaces",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = CREATED, description = "The namespace", body = NamespaceView, headers(("Location" = String, description = "The address of the namespace"))), Failure),
 )]
 #[post("/namespaces")]
 pub async fn create_namespace(
     caller: Caller,
+    key: IdempotencyKey,
     input: Json<CreateNamespace>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
-    let namespace = db.write(move |conn| create(&caller, &input, conn)).await?;
-    let location = config.link(&format!("/namespaces/{}", namespace.id));
-    Ok(HttpResponse::Created()
-        .insert_header(("Location", location))
-        .json(NamespaceView::new(namespace, &config)))
+) -> Result<Answer> {
+    let Json(input, body) = input;
+    let (answer, replayed) = db
+        .write(move |conn| {
+            key.once(&caller, &body, conn, |conn| {
+                let namespace = create(&caller, &input, conn)?;
+                let location = config.link(&format!("/namespaces/{}", namespace.id));
+                Answer::created(location, &NamespaceView::new(namespace, &config))
+            })
+        })
+        .await?;
+    Ok(answer.replayed(replayed))
 }
 
 /// Creates the namespace with the caller as its owner.

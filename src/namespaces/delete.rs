@@ -2,9 +2,12 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, delete};
 use diesel::prelude::*;
 
+use super::show::show;
 use super::{Namespace, NamespaceKey};
+use crate::answer::IfMatch;
 use crate::auth::{Caller, Role, Viewer};
 use crate::avatars::Avatars;
+use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result};
 use crate::schema::{achievements, namespace_ancestors, namespaces};
@@ -14,18 +17,28 @@ use crate::schema::{achievements, namespace_ancestors, namespaces};
 /// Requires the Owner role. All below it goes too: namespaces, achievements, and their awards.
 #[utoipa::path(
     tag = "namespaces",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = NO_CONTENT, description = "Deleted"), Failure),
 )]
 #[delete("/namespaces/{namespace}")]
 pub async fn delete_namespace(
     namespace: Path<String>,
     caller: Caller,
+    if_match: IfMatch,
+    config: Data<Config>,
     avatars: Data<Avatars>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
     let key = NamespaceKey::parse(&namespace)?;
-    let removed = db.write(move |conn| delete(&key, &caller, conn)).await?;
+    let removed = db
+        .write(move |conn| {
+            if_match.guard(
+                conn,
+                |conn| show(&key, &Viewer::from(&caller), &config, conn),
+                |conn| delete(&key, &caller, conn),
+            )
+        })
+        .await?;
     avatars.remove(removed.into_iter().flatten()).await;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -32,7 +32,7 @@ pub struct ListNamespaces {
 /// Those that you can see, in the order of their full paths.
 #[utoipa::path(
     tag = "namespaces",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     params(ListNamespaces),
     responses((status = OK, description = "A page of namespaces", body = Page<NamespaceView>), Failure),
 )]

@@ -1,10 +1,11 @@
+use actix_web::get;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, get};
 
 use super::{Namespace, NamespaceKey, NamespaceView};
+use crate::answer::Answer;
 use crate::auth::Viewer;
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result};
 
 /// View a namespace
@@ -12,7 +13,7 @@ use crate::error::{Failure, Result};
 /// Public ones are visible to everyone, internal ones to signed-in users, private ones to members.
 #[utoipa::path(
     tag = "namespaces",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     responses((status = OK, description = "The namespace", body = NamespaceView), Failure),
 )]
 #[get("/namespaces/{namespace}")]
@@ -21,10 +22,19 @@ pub async fn get_namespace(
     viewer: Viewer,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let key = NamespaceKey::parse(&namespace)?;
-    let (namespace, _) = db
-        .read(move |conn| Namespace::find(&key, &viewer, conn))
-        .await?;
-    Ok(HttpResponse::Ok().json(NamespaceView::new(namespace, &config)))
+    db.read(move |conn| Answer::ok(&show(&key, &viewer, &config, conn)?))
+        .await
+}
+
+/// The namespace as the viewer sees it.
+pub fn show(
+    key: &NamespaceKey,
+    viewer: &Viewer,
+    config: &Config,
+    conn: &mut AnyConnection,
+) -> Result<NamespaceView> {
+    let (namespace, _) = Namespace::find(key, viewer, conn)?;
+    Ok(NamespaceView::new(namespace, config))
 }

@@ -1,5 +1,5 @@
+use actix_web::patch;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, patch};
 use deserr::Deserr;
 use diesel::dsl::max;
 use diesel::prelude::*;
@@ -7,7 +7,9 @@ use diesel::sql_types::Text;
 use utoipa::ToSchema;
 
 use super::model::LONGEST_PATH;
+use super::show::show;
 use super::{Namespace, NamespaceKey, NamespaceView};
+use crate::answer::{Answer, IfMatch};
 use crate::auth::{Caller, Role, Viewer, Visibility};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -47,22 +49,30 @@ pub struct UpdateNamespace {
 /// Requires the Owner role. Changes what is named and leaves the rest as it is.
 #[utoipa::path(
     tag = "namespaces",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "The namespace", body = NamespaceView), Failure),
 )]
 #[patch("/namespaces/{namespace}")]
 pub async fn update_namespace(
     namespace: Path<String>,
     caller: Caller,
+    if_match: IfMatch,
     input: Json<UpdateNamespace>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let key = NamespaceKey::parse(&namespace)?;
+    let shown = config.clone();
     let namespace = db
-        .write(move |conn| update(&key, &caller, &input, conn))
+        .write(move |conn| {
+            if_match.guard(
+                conn,
+                |conn| show(&key, &Viewer::from(&caller), &shown, conn),
+                |conn| update(&key, &caller, &input, conn),
+            )
+        })
         .await?;
-    Ok(HttpResponse::Ok().json(NamespaceView::new(namespace, &config)))
+    Answer::ok(&NamespaceView::new(namespace, &config))
 }
 
 fn update(
@@ -77,16 +87,14 @@ fn update(
     if let Some(path) = input.path.as_deref() {
         move_to(&namespace, path, conn)?;
     }
+    let (name, description) = (input.name.as_deref(), input.description.as_deref());
     diesel::update(namespaces::table.find(namespace.id))
         .set((
-            namespaces::name.eq(input.name.as_deref().unwrap_or(&namespace.name)),
-            namespaces::description.eq(input
-                .description
-                .as_deref()
-                .unwrap_or(&namespace.description)),
-            namespaces::visibility.eq(input
+            name.map(|name| namespaces::name.eq(name)),
+            description.map(|description| namespaces::description.eq(description)),
+            input
                 .visibility
-                .map_or(namespace.visibility, |visibility| visibility as i16)),
+                .map(|visibility| namespaces::visibility.eq(visibility as i16)),
             namespaces::updated_at.eq(now()),
         ))
         .execute(conn)?;

@@ -2,6 +2,7 @@
 //! `templates/`. They work without JavaScript.
 
 mod award_acceptance;
+mod problem;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -18,6 +19,8 @@ const POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'self'; form
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(stylesheet)
+        .service(problem::problem)
+        .service(problem::problems)
         .service(award_acceptance::page)
         .service(award_acceptance::accept)
         .service(award_acceptance::decline);

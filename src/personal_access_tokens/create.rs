@@ -1,4 +1,4 @@
-use actix_web::http::header::{CACHE_CONTROL, CacheControl, CacheDirective};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 use chrono::{DateTime, Duration, NaiveDateTime, SubsecRound};
@@ -7,11 +7,14 @@ use diesel::prelude::*;
 use utoipa::ToSchema;
 
 use super::model::{PersonalAccessToken, PersonalAccessTokenView};
+use crate::answer::REPLAYED;
 use crate::auth::Caller;
 use crate::db::{AnyConnection, Db};
-use crate::error::{Failure, Result, Violations};
+use crate::error::{Error, Failure, Result, Violations};
+use crate::idempotency::IdempotencyKey;
 use crate::input::{Json, Name, path};
 use crate::schema::personal_access_tokens;
+use crate::scopes::{Scope, Scopes};
 use crate::time::now;
 use crate::tokens::Keys;
 
@@ -30,6 +33,11 @@ pub struct CreatePersonalAccessToken {
     #[schema(value_type = Option<String>, format = DateTime, max_length = 35, examples("2030-01-31T12:00:00Z"))]
     #[deserr(default)]
     expires_at: Option<Expiry>,
+    /// What it may be used for; everything that the token of this request may be, where they are
+    /// left out.
+    #[schema(value_type = Option<Vec<Scope>>, min_items = 1, max_items = 3)]
+    #[deserr(default)]
+    scopes: Option<Vec<Scope>>,
 }
 
 /// When a token ends: in the future, and not too far.
@@ -62,57 +70,79 @@ impl Deserr<Violations> for Expiry {
 /// The token stands in the answer, and is never shown again.
 #[utoipa::path(
     tag = "sessions",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = CREATED, description = "The token", body = PersonalAccessTokenView), Failure),
 )]
 #[post("/personal-access-tokens")]
 pub async fn create_personal_access_token(
     caller: Caller,
+    key: IdempotencyKey,
     input: Json<CreatePersonalAccessToken>,
     keys: Data<Keys>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
-    let view = db
+    let Json(input, body) = input;
+    let scopes = input.scopes(&caller)?;
+    let expires_at = input.expires_at.as_ref().map(|expiry| expiry.0);
+    // The answer that is kept for repetitions is without the token, which is signed again.
+    let (row, replayed) = db
         .write(move |conn| {
-            create(
-                caller.id,
-                &input.name,
-                input.expires_at.as_ref().map(|expiry| expiry.0),
-                &keys,
-                conn,
-            )
+            key.once(&caller, &body, conn, |conn| {
+                create(caller.id, &input.name, scopes, expires_at, conn)
+            })
         })
         .await?;
-    Ok(HttpResponse::Created()
-        .insert_header((
-            CACHE_CONTROL,
-            CacheControl(vec![CacheDirective::NoStore]).to_string(),
-        ))
-        .json(view))
+    let mut response = HttpResponse::Created();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    let token = row.sign(caller.id, &keys)?;
+    Ok(response.json(PersonalAccessTokenView::new(row, Some(token))))
 }
 
-/// Creates the token and signs it.
+impl CreatePersonalAccessToken {
+    /// No token makes one that may do more than itself.
+    fn scopes(&self, caller: &Caller) -> Result<Scopes> {
+        let Some(wanted) = &self.scopes else {
+            return Ok(caller.scopes);
+        };
+        let scopes: Scopes = wanted.iter().copied().collect();
+        if wanted.is_empty() {
+            Err(Error::invalid("scopes", "must name at least one scope"))
+        } else if caller.scopes.include(scopes) {
+            Ok(scopes)
+        } else {
+            let own = caller.scopes.words().replace(' ', ", ");
+            Err(Error::invalid(
+                "scopes",
+                format!("must be among those of your own token: {own}"),
+            ))
+        }
+    }
+}
+
+/// Creates the token, which is not yet signed.
 pub fn create(
     user_id: i64,
     name: &str,
+    scopes: Scopes,
     expires_at: Option<NaiveDateTime>,
-    keys: &Keys,
     conn: &mut AnyConnection,
-) -> Result<PersonalAccessTokenView> {
+) -> Result<PersonalAccessToken> {
     let now = now();
     let expires_at = expires_at.unwrap_or(now + LIFE);
     let id: i64 = diesel::insert_into(personal_access_tokens::table)
         .values((
             personal_access_tokens::user_id.eq(user_id),
             personal_access_tokens::name.eq(name),
+            personal_access_tokens::scopes.eq(scopes.words()),
             personal_access_tokens::created_at.eq(now),
             personal_access_tokens::expires_at.eq(expires_at),
         ))
         .returning(personal_access_tokens::id)
         .get_result(conn)?;
-    let token = keys.sign(user_id, Some(id), now, expires_at)?;
-    let row = PersonalAccessToken::query()
+    Ok(PersonalAccessToken::query()
         .filter(personal_access_tokens::id.eq(id))
-        .first(conn)?;
-    Ok(PersonalAccessTokenView::new(row, Some(token)))
+        .first(conn)?)
 }

@@ -31,7 +31,7 @@ pub struct ListPersonalAccessTokens {
 /// Those that are not revoked, oldest first; without the tokens themselves.
 #[utoipa::path(
     tag = "sessions",
-    security(("bearer" = [])),
+    security(("bearer" = ["read"])),
     params(ListPersonalAccessTokens),
     responses((status = OK, description = "A page of tokens", body = Page<PersonalAccessTokenView>), Failure),
 )]

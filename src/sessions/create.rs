@@ -1,6 +1,6 @@
-use actix_web::http::header::{CACHE_CONTROL, CacheControl, CacheDirective};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse, post};
 use chrono::Duration;
 use deserr::Deserr;
 use diesel::prelude::*;
@@ -11,6 +11,7 @@ use super::Hashing;
 use crate::db::Db;
 use crate::error::{Error, Failure, Result, Violations};
 use crate::input::{Json, Slug};
+use crate::limits::Limits;
 use crate::schema::users;
 use crate::time::{Timestamp, now};
 use crate::tokens::Keys;
@@ -47,11 +48,14 @@ pub struct Session {
 )]
 #[post("/sessions")]
 pub async fn create_session(
+    request: HttpRequest,
     input: Json<CreateSession>,
+    limits: Data<Limits>,
     hashing: Data<Hashing>,
     keys: Data<Keys>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
+    limits.count_sign_in(&input.username, &request)?;
     let key = Slug::new(&input.username)
         .map(|username| username.to_lowercase())
         .unwrap_or_default();
@@ -75,10 +79,7 @@ pub async fn create_session(
     let expires_at = now + LIFE;
     let access_token = keys.sign(id, None, now, expires_at)?;
     Ok(HttpResponse::Created()
-        .insert_header((
-            CACHE_CONTROL,
-            CacheControl(vec![CacheDirective::NoStore]).to_string(),
-        ))
+        .insert_header((CACHE_CONTROL, "no-store"))
         .json(Session {
             access_token,
             token_type: "Bearer",

@@ -1,7 +1,8 @@
+use actix_web::get;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 
 use super::Settings;
+use crate::answer::Answer;
 use crate::auth::Caller;
 use crate::db::Db;
 use crate::error::{Failure, Result};
@@ -11,11 +12,11 @@ use crate::error::{Failure, Result};
 /// For administrators.
 #[utoipa::path(
     tag = "instance",
-    security(("bearer" = [])),
+    security(("bearer" = ["read"])),
     responses((status = OK, description = "The settings", body = Settings), Failure),
 )]
 #[get("/settings")]
-pub async fn get_settings(caller: Caller, db: Data<Db>) -> Result<HttpResponse> {
+pub async fn get_settings(caller: Caller, db: Data<Db>) -> Result<Answer> {
     caller.must_be_admin()?;
-    Ok(HttpResponse::Ok().json(db.read(Settings::load).await?))
+    db.read(|conn| Answer::ok(&Settings::load(conn)?)).await
 }

@@ -1,10 +1,11 @@
+use actix_web::patch;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, patch};
 use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
 use super::Settings;
+use crate::answer::{Answer, IfMatch};
 use crate::auth::Caller;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result, Violations};
@@ -28,29 +29,33 @@ pub struct UpdateSettings {
 /// For administrators. Changes what is named and leaves the rest as it is.
 #[utoipa::path(
     tag = "instance",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "The settings", body = Settings), Failure),
 )]
 #[patch("/settings")]
 pub async fn update_settings(
     caller: Caller,
+    if_match: IfMatch,
     input: Json<UpdateSettings>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     caller.must_be_admin()?;
-    let settings = db.write(move |conn| update(&input, conn)).await?;
-    Ok(HttpResponse::Ok().json(settings))
+    let settings = db
+        .write(move |conn| if_match.guard(conn, Settings::load, |conn| update(&input, conn)))
+        .await?;
+    Answer::ok(&settings)
 }
 
 fn update(input: &UpdateSettings, conn: &mut AnyConnection) -> Result<Settings> {
-    let now = Settings::load(conn)?;
-    diesel::update(settings::table)
-        .set((
-            settings::auto_accept.eq(input.auto_accept.unwrap_or(now.auto_accept)),
-            settings::users_create_namespaces.eq(input
-                .users_create_namespaces
-                .unwrap_or(now.users_create_namespaces)),
-        ))
-        .execute(conn)?;
+    if let Some(auto_accept) = input.auto_accept {
+        diesel::update(settings::table)
+            .set(settings::auto_accept.eq(auto_accept))
+            .execute(conn)?;
+    }
+    if let Some(allowed) = input.users_create_namespaces {
+        diesel::update(settings::table)
+            .set(settings::users_create_namespaces.eq(allowed))
+            .execute(conn)?;
+    }
     Settings::load(conn)
 }

@@ -1,10 +1,11 @@
+use actix_web::post;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, post};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::model::Status;
 use super::{Awarded, UserAchievementView};
+use crate::answer::Answer;
 use crate::auth::{Caller, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -19,7 +20,7 @@ use crate::time::now;
 /// answers the same.
 #[utoipa::path(
     tag = "user achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "Accepted", body = UserAchievementView), Failure),
 )]
 #[post("/user-achievements/{id}/accept")]
@@ -28,13 +29,13 @@ pub async fn accept_user_achievement(
     caller: Caller,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let awarded = db.write(move |conn| accept(*id, &caller, conn)).await?;
-    Ok(HttpResponse::Ok().json(UserAchievementView::new(
+    Answer::ok(&UserAchievementView::new(
         awarded,
         &Viewer::from(&caller),
         &config,
-    )))
+    ))
 }
 
 /// Accepts the award of the caller.

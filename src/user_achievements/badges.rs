@@ -1,9 +1,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse, Responder, get};
+use actix_web::{HttpRequest, get};
 use chrono::NaiveDateTime;
 use deserr::Deserr;
 use diesel::prelude::*;
@@ -11,6 +10,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::achievements::{AchievementRef, AchievementRefView};
+use crate::answer::Answer;
 use crate::auth::{Access, Viewer, role_in_namespace};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -56,7 +56,7 @@ pub struct ListBadges {
 /// you may not read the profile, or the user does not display achievements. For any origin.
 #[utoipa::path(
     tag = "user achievements",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     params(ListBadges),
     responses((status = OK, description = "A page of badges", body = Page<BadgeView>), Failure),
 )]
@@ -68,16 +68,12 @@ pub async fn list_badges(
     config: Data<Config>,
     db: Data<Db>,
     request: HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let key = UserKey::parse(&user)?;
     let page = db
         .read(move |conn| list(&key, &viewer, &query, &config, conn))
         .await?;
-    Ok(page
-        .customize()
-        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .respond_to(&request)
-        .map_into_boxed_body())
+    Ok(Answer::ok(&page)?.linked(page.next(&request)))
 }
 
 /// A shown award of a profile.

@@ -1,9 +1,10 @@
+use actix_web::post;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, post};
 use diesel::prelude::*;
 
 use super::model::Status;
 use super::{Awarded, UserAchievementView};
+use crate::answer::Answer;
 use crate::auth::{Caller, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -18,7 +19,7 @@ use crate::time::now;
 /// Maintainers learn of it. Declining again changes nothing and answers the same.
 #[utoipa::path(
     tag = "user achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "Declined", body = UserAchievementView), Failure),
 )]
 #[post("/user-achievements/{id}/decline")]
@@ -27,13 +28,13 @@ pub async fn decline_user_achievement(
     caller: Caller,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let awarded = db.write(move |conn| decline(*id, &caller, conn)).await?;
-    Ok(HttpResponse::Ok().json(UserAchievementView::new(
+    Answer::ok(&UserAchievementView::new(
         awarded,
         &Viewer::from(&caller),
         &config,
-    )))
+    ))
 }
 
 /// Declines the pending award of the caller.

@@ -3,7 +3,10 @@ use actix_web::{HttpResponse, delete};
 use diesel::prelude::*;
 
 use super::Awarded;
+use super::show::show;
+use crate::answer::IfMatch;
 use crate::auth::{Caller, Role, Viewer};
+use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result};
 use crate::feature_flags::require_achievements;
@@ -14,16 +17,25 @@ use crate::schema::user_achievements;
 /// Requires the Owner role. Nothing is kept of the award; to keep a record, revoke it instead.
 #[utoipa::path(
     tag = "user achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["award"])),
     responses((status = NO_CONTENT, description = "Deleted"), Failure),
 )]
 #[delete("/user-achievements/{id}")]
 pub async fn delete_user_achievement(
     id: Path<i64>,
     caller: Caller,
+    if_match: IfMatch,
+    config: Data<Config>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
-    db.write(move |conn| delete(*id, &caller, conn)).await?;
+    db.write(move |conn| {
+        if_match.guard(
+            conn,
+            |conn| show(*id, &Viewer::from(&caller), &config, conn),
+            |conn| delete(*id, &caller, conn),
+        )
+    })
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -53,7 +53,7 @@ pub struct ListUserAchievements {
 /// Maintainers still see what their namespaces awarded.
 #[utoipa::path(
     tag = "user achievements",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     params(ListUserAchievements),
     responses((status = OK, description = "A page of awards", body = Page<UserAchievementView>), Failure),
 )]

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::UserAchievementView;
 use super::model::{Awarded, NO_PRIORITY, UserAchievement, awarders, revokers};
 use crate::achievements::AchievementRef;
+use crate::answer::{Answer, IfMatch};
 use crate::auth::{Caller, Viewer, role_in_namespace};
 use crate::awarded;
 use crate::config::Config;
@@ -30,7 +31,7 @@ const MOST: usize = 1000;
 #[schema(rename_all = "camelCase")]
 pub struct ReorderUserAchievements {
     /// Your awards in the order of your profile. All others lose their place; none clears all.
-    #[schema(max_items = 1000, examples(json!([1003, 1001])))]
+    #[schema(max_items = 1000, examples(1003))]
     pub user_achievement_ids: Vec<i64>,
 }
 
@@ -41,22 +42,41 @@ pub struct ReorderUserAchievements {
 /// listed, then those that lost their place.
 #[utoipa::path(
     tag = "user achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "The awards that were touched", body = Page<UserAchievementView>), Failure),
 )]
 #[put("/user-achievements/priorities")]
 pub async fn reorder_user_achievements(
     caller: Caller,
+    if_match: IfMatch,
     input: Json<ReorderUserAchievements>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<Page<UserAchievementView>> {
+) -> Result<Answer> {
     let viewer = Viewer::from(&caller);
-    let touched = db.write(move |conn| reorder(&caller, &input, conn)).await?;
-    let views = touched
-        .into_iter()
-        .map(|awarded| UserAchievementView::new(awarded, &viewer, &config));
-    Ok(Page::whole(views.collect()))
+    db.write(move |conn| {
+        let touched = if_match.guard(
+            conn,
+            |conn| order(caller.id, conn),
+            |conn| reorder(&caller, &input, conn),
+        )?;
+        let views = touched
+            .into_iter()
+            .map(|awarded| UserAchievementView::new(awarded, &viewer, &config));
+        // What a later change may depend on is the order, not all that the awards are.
+        Answer::ok(&Page::whole(views.collect()))?.tagged(&order(caller.id, conn)?)
+    })
+    .await
+}
+
+/// The awards of the user that have a place, in their order.
+fn order(user_id: i64, conn: &mut AnyConnection) -> Result<Vec<i64>> {
+    let placed = user_achievements::table
+        .filter(user_achievements::user_id.eq(user_id))
+        .filter(user_achievements::priority.ne(NO_PRIORITY))
+        .order(user_achievements::priority)
+        .select(user_achievements::id);
+    Ok(placed.load(conn)?)
 }
 
 /// Puts the caller's awards in order.
@@ -73,10 +93,7 @@ pub fn reorder(
         .load(conn)?;
     check(&input.user_achievement_ids, unrevoked.into_iter().collect())?;
 
-    let placed: Vec<i64> = own
-        .filter(user_achievements::priority.ne(NO_PRIORITY))
-        .select(user_achievements::id)
-        .load(conn)?;
+    let placed = order(caller.id, conn)?;
     diesel::update(own.filter(user_achievements::priority.ne(NO_PRIORITY)))
         .set(user_achievements::priority.eq(NO_PRIORITY))
         .execute(conn)?;

@@ -48,7 +48,7 @@ pub struct ListRecipients {
 /// own, Maintainers see all.
 #[utoipa::path(
     tag = "user achievements",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     params(ListRecipients),
     responses((status = OK, description = "A page of awards", body = Page<UserAchievementView>), Failure),
 )]

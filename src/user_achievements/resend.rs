@@ -1,10 +1,11 @@
+use actix_web::post;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, post};
 use chrono::Duration;
 use tokio::sync::Notify;
 
 use super::model::Status;
 use super::{Awarded, UserAchievementView};
+use crate::answer::Answer;
 use crate::auth::{Caller, Role, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -23,7 +24,7 @@ const INTERVAL: Duration = Duration::minutes(10);
 /// in ten minutes, and not to a recipient who does not display achievements.
 #[utoipa::path(
     tag = "user achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["award"])),
     responses((status = ACCEPTED, description = "The mail is queued", body = UserAchievementView), Failure),
 )]
 #[post("/user-achievements/{id}/resend")]
@@ -33,14 +34,14 @@ pub async fn resend_award_email(
     config: Data<Config>,
     wake: Data<Notify>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let awarded = db.write(move |conn| resend(*id, &caller, conn)).await?;
     wake.notify_one();
-    Ok(HttpResponse::Accepted().json(UserAchievementView::new(
+    Answer::accepted(&UserAchievementView::new(
         awarded,
         &Viewer::from(&caller),
         &config,
-    )))
+    ))
 }
 
 fn resend(id: i64, caller: &Caller, conn: &mut AnyConnection) -> Result<Awarded> {

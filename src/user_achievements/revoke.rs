@@ -1,8 +1,9 @@
+use actix_web::post;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, post};
 use diesel::prelude::*;
 
 use super::{Awarded, UserAchievementView};
+use crate::answer::Answer;
 use crate::auth::{Caller, Role, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -17,7 +18,7 @@ use crate::time::now;
 /// it and when. Awarding the achievement again makes a new one.
 #[utoipa::path(
     tag = "user achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["award"])),
     responses((status = OK, description = "Revoked", body = UserAchievementView), Failure),
 )]
 #[post("/user-achievements/{id}/revoke")]
@@ -26,13 +27,13 @@ pub async fn revoke_user_achievement(
     caller: Caller,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let awarded = db.write(move |conn| revoke(*id, &caller, conn)).await?;
-    Ok(HttpResponse::Ok().json(UserAchievementView::new(
+    Answer::ok(&UserAchievementView::new(
         awarded,
         &Viewer::from(&caller),
         &config,
-    )))
+    ))
 }
 
 /// Revokes the award, once.

@@ -1,10 +1,11 @@
+use actix_web::get;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, get};
 
 use super::{Awarded, UserAchievementView};
+use crate::answer::Answer;
 use crate::auth::Viewer;
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result};
 use crate::feature_flags::require_achievements;
 
@@ -14,7 +15,7 @@ use crate::feature_flags::require_achievements;
 /// namespace is left out for those who may not see it.
 #[utoipa::path(
     tag = "user achievements",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     responses((status = OK, description = "The award", body = UserAchievementView), Failure),
 )]
 #[get("/user-achievements/{id}")]
@@ -23,12 +24,19 @@ pub async fn get_user_achievement(
     viewer: Viewer,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
-    let awarded = db
-        .read(move |conn| {
-            require_achievements(conn)?;
-            Awarded::find(*id, &viewer, conn)
-        })
-        .await?;
-    Ok(HttpResponse::Ok().json(UserAchievementView::new(awarded, &viewer, &config)))
+) -> Result<Answer> {
+    db.read(move |conn| Answer::ok(&show(*id, &viewer, &config, conn)?))
+        .await
+}
+
+/// The award as the viewer sees it.
+pub fn show(
+    id: i64,
+    viewer: &Viewer,
+    config: &Config,
+    conn: &mut AnyConnection,
+) -> Result<UserAchievementView> {
+    require_achievements(conn)?;
+    let awarded = Awarded::find(id, viewer, conn)?;
+    Ok(UserAchievementView::new(awarded, viewer, config))
 }

@@ -1,12 +1,14 @@
+use actix_web::patch;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, patch};
 use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
 use super::accept::mark_accepted;
 use super::model::{AwardMessage, Status};
+use super::show::show;
 use super::{Awarded, UserAchievementView};
+use crate::answer::{Answer, IfMatch};
 use crate::auth::{Caller, Role, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -14,6 +16,7 @@ use crate::error::{Error, Failure, Result, Violations};
 use crate::feature_flags::require_achievements;
 use crate::input::Json;
 use crate::schema::user_achievements;
+use crate::scopes::Scope;
 use crate::time::now;
 
 #[derive(Deserr, ToSchema)]
@@ -36,25 +39,30 @@ pub struct UpdateUserAchievement {
 /// other's is refused, and changes nothing.
 #[utoipa::path(
     tag = "user achievements",
-    security(("bearer" = [])),
+    security(("bearer" = ["award"]), ("bearer" = ["manage"])),
     responses((status = OK, description = "The award", body = UserAchievementView), Failure),
 )]
 #[patch("/user-achievements/{id}")]
 pub async fn update_user_achievement(
     id: Path<i64>,
     caller: Caller,
+    if_match: IfMatch,
     input: Json<UpdateUserAchievement>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
+    let viewer = Viewer::from(&caller);
+    let shown = config.clone();
     let awarded = db
-        .write(move |conn| update(*id, &caller, &input, conn))
+        .write(move |conn| {
+            if_match.guard(
+                conn,
+                |conn| show(*id, &viewer, &shown, conn),
+                |conn| update(*id, &caller, &input, conn),
+            )
+        })
         .await?;
-    Ok(HttpResponse::Ok().json(UserAchievementView::new(
-        awarded,
-        &Viewer::from(&caller),
-        &config,
-    )))
+    Answer::ok(&UserAchievementView::new(awarded, &viewer, &config))
 }
 
 /// Shows, hides or accepts the award, and changes its message.
@@ -67,6 +75,12 @@ pub fn update(
     require_achievements(conn)?;
     let viewer = Viewer::from(caller);
     let awarded = Awarded::find(id, &viewer, conn)?;
+    if input.show_on_profile.is_some() {
+        caller.must_have(Scope::Manage)?;
+    }
+    if input.award_message.is_some() {
+        caller.must_have(Scope::Award)?;
+    }
     let recipient = awarded.must_be_of(caller);
     let maintainer = awarded.access.require(Role::Maintainer);
     let mut forbidden = Violations::default();

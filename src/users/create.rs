@@ -1,14 +1,16 @@
+use actix_web::post;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, post};
 use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
 use super::{User, UserKey, UserView};
+use crate::answer::Answer;
 use crate::auth::{Caller, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Failure, Result, Violations};
+use crate::idempotency::IdempotencyKey;
 use crate::input::{Email, Json, Name, Password, Slug};
 use crate::schema::users;
 use crate::sessions::Hashing;
@@ -64,26 +66,32 @@ impl CreateUser {
 /// For administrators.
 #[utoipa::path(
     tag = "users",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = CREATED, description = "The user", body = UserView, headers(("Location" = String, description = "The address of the user"))), Failure),
 )]
 #[post("/users")]
 pub async fn create_user(
     caller: Caller,
+    key: IdempotencyKey,
     input: Json<CreateUser>,
     hashing: Data<Hashing>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     caller.must_be_admin()?;
+    let Json(input, body) = input;
     let password_hash = hashing.hash(input.password.as_deref()).await?;
-    let user = db
-        .write(move |conn| create(&input, password_hash, conn))
+    let (answer, replayed) = db
+        .write(move |conn| {
+            key.once(&caller, &body, conn, |conn| {
+                let user = create(&input, password_hash, conn)?;
+                let location = config.link(&format!("/users/{}", user.id));
+                let view = UserView::new(user, &Viewer::from(&caller), &config);
+                Answer::created(location, &view)
+            })
+        })
         .await?;
-    let location = config.link(&format!("/users/{}", user.id));
-    Ok(HttpResponse::Created()
-        .insert_header(("Location", location))
-        .json(UserView::new(user, &Viewer::from(&caller), &config)))
+    Ok(answer.replayed(replayed))
 }
 
 /// Creates the user, with the hash of the password.

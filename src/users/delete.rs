@@ -3,8 +3,11 @@ use actix_web::{HttpResponse, delete};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
+use super::show::show;
 use super::{User, UserKey};
-use crate::auth::{Caller, Role};
+use crate::answer::IfMatch;
+use crate::auth::{Caller, Role, Viewer};
+use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Failure, Result};
 use crate::schema::{members, namespaces, users};
@@ -16,14 +19,27 @@ use crate::time::now;
 /// revoked stay and lose the name. Not while the user is the only owner of a namespace.
 #[utoipa::path(
     tag = "users",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = NO_CONTENT, description = "Deleted"), Failure),
 )]
 #[delete("/users/{user}")]
-pub async fn delete_user(user: Path<String>, caller: Caller, db: Data<Db>) -> Result<HttpResponse> {
+pub async fn delete_user(
+    user: Path<String>,
+    caller: Caller,
+    if_match: IfMatch,
+    config: Data<Config>,
+    db: Data<Db>,
+) -> Result<HttpResponse> {
     caller.must_be_admin()?;
     let key = UserKey::parse(&user)?;
-    db.write(move |conn| delete(&key, &caller, conn)).await?;
+    db.write(move |conn| {
+        if_match.guard(
+            conn,
+            |conn| show(&key, &Viewer::from(&caller), &config, conn),
+            |conn| delete(&key, &caller, conn),
+        )
+    })
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -37,7 +37,7 @@ pub struct ListUsers {
 /// For signed-in users: everyone whose profile they may read, in the order of their ids.
 #[utoipa::path(
     tag = "users",
-    security(("bearer" = [])),
+    security(("bearer" = ["read"])),
     params(ListUsers),
     responses((status = OK, description = "A page of users", body = Page<UserView>), Failure),
 )]

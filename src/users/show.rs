@@ -1,7 +1,8 @@
+use actix_web::get;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, get};
 
 use super::{User, UserKey, UserView};
+use crate::answer::Answer;
 use crate::auth::Viewer;
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -13,7 +14,7 @@ use crate::error::{Error, Failure, Result};
 /// administrators.
 #[utoipa::path(
     tag = "users",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = ["read"])),
     responses((status = OK, description = "The user", body = UserView), Failure),
 )]
 #[get("/users/{user}")]
@@ -22,15 +23,14 @@ pub async fn get_user(
     viewer: Viewer,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     let key = UserKey::parse(&user)?;
-    let view = db
-        .read(move |conn| show(&key, &viewer, &config, conn))
-        .await?;
-    Ok(HttpResponse::Ok().json(view))
+    db.read(move |conn| Answer::ok(&show(&key, &viewer, &config, conn)?))
+        .await
 }
 
-fn show(
+/// The user as the viewer sees them.
+pub fn show(
     key: &UserKey,
     viewer: &Viewer,
     config: &Config,

@@ -1,7 +1,9 @@
+use actix_web::get;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 
-use super::{User, UserKey, UserView};
+use super::show::show;
+use super::{UserKey, UserView};
+use crate::answer::Answer;
 use crate::auth::{Caller, Viewer};
 use crate::config::Config;
 use crate::db::Db;
@@ -12,7 +14,7 @@ use crate::error::{Failure, Result};
 /// The user whose token came with the request.
 #[utoipa::path(
     tag = "users",
-    security(("bearer" = [])),
+    security(("bearer" = ["read"])),
     responses((status = OK, description = "You", body = UserView), Failure),
 )]
 #[get("/user")]
@@ -20,9 +22,14 @@ pub async fn get_current_user(
     caller: Caller,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
-    let user = db
-        .read(move |conn| User::find(&UserKey::Id(caller.id), conn))
-        .await?;
-    Ok(HttpResponse::Ok().json(UserView::new(user, &Viewer::from(&caller), &config)))
+) -> Result<Answer> {
+    db.read(move |conn| {
+        Answer::ok(&show(
+            &UserKey::Id(caller.id),
+            &Viewer::from(&caller),
+            &config,
+            conn,
+        )?)
+    })
+    .await
 }

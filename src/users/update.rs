@@ -1,11 +1,13 @@
+use actix_web::patch;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, patch};
 use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
+use super::show::show;
 use super::view::State;
 use super::{User, UserKey, UserView};
+use crate::answer::{Answer, IfMatch};
 use crate::auth::{Caller, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -49,25 +51,34 @@ pub struct UpdateUser {
 /// For administrators. Changes what is named and leaves the rest as it is.
 #[utoipa::path(
     tag = "users",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "The user", body = UserView), Failure),
 )]
 #[patch("/users/{user}")]
 pub async fn update_user(
     user: Path<String>,
     caller: Caller,
+    if_match: IfMatch,
     input: Json<UpdateUser>,
     hashing: Data<Hashing>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
+) -> Result<Answer> {
     caller.must_be_admin()?;
     let key = UserKey::parse(&user)?;
     let password_hash = hashing.hash(input.password.as_deref()).await?;
+    let viewer = Viewer::from(&caller);
+    let shown = config.clone();
     let user = db
-        .write(move |conn| update(&key, &caller, &input, password_hash, conn))
+        .write(move |conn| {
+            if_match.guard(
+                conn,
+                |conn| show(&key, &viewer, &shown, conn),
+                |conn| update(&key, &caller, &input, password_hash, conn),
+            )
+        })
         .await?;
-    Ok(HttpResponse::Ok().json(UserView::new(user, &Viewer::from(&caller), &config)))
+    Answer::ok(&UserView::new(user, &viewer, &config))
 }
 
 fn update(
@@ -81,27 +92,25 @@ fn update(
     if user.id == caller.id && (input.state == Some(State::Blocked) || input.admin == Some(false)) {
         return Err(Error::OwnAccount);
     }
-    let name = input.name.as_deref().unwrap_or(&user.name);
+    let (name, email) = (input.name.as_deref(), input.email.as_deref());
     diesel::update(users::table.find(user.id))
         .set((
-            users::name.eq(name),
-            users::email.eq(input.email.as_deref().unwrap_or(&user.email)),
-            users::admin.eq(input.admin.unwrap_or(user.admin)),
-            users::blocked.eq(input
+            name.map(|name| users::name.eq(name)),
+            name.map(|name| users::search_key.eq(User::search_key(&user.username, name))),
+            email.map(|email| users::email.eq(email)),
+            password_hash.map(|hash| users::password_hash.eq(hash)),
+            input.admin.map(|admin| users::admin.eq(admin)),
+            input
                 .state
-                .map_or(user.blocked, |state| state == State::Blocked)),
-            users::private_profile.eq(input.private_profile.unwrap_or(user.private_profile)),
-            users::achievements_enabled.eq(input
+                .map(|state| users::blocked.eq(state == State::Blocked)),
+            input
+                .private_profile
+                .map(|private| users::private_profile.eq(private)),
+            input
                 .achievements_enabled
-                .unwrap_or(user.achievements_enabled)),
-            users::search_key.eq(User::search_key(&user.username, name)),
+                .map(|enabled| users::achievements_enabled.eq(enabled)),
             users::updated_at.eq(now()),
         ))
         .execute(conn)?;
-    if password_hash.is_some() {
-        diesel::update(users::table.find(user.id))
-            .set(users::password_hash.eq(password_hash))
-            .execute(conn)?;
-    }
     User::find(&UserKey::Id(user.id), conn)
 }

@@ -1,10 +1,12 @@
+use actix_web::patch;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, patch};
 use deserr::Deserr;
 use diesel::prelude::*;
 use utoipa::ToSchema;
 
+use super::show::show;
 use super::{User, UserKey, UserView};
+use crate::answer::{Answer, IfMatch};
 use crate::auth::{Caller, Viewer};
 use crate::config::Config;
 use crate::db::{AnyConnection, Db};
@@ -37,32 +39,45 @@ pub struct UpdateCurrentUser {
 /// achievements are hidden from others, and you get no mail about new ones.
 #[utoipa::path(
     tag = "users",
-    security(("bearer" = [])),
+    security(("bearer" = ["manage"])),
     responses((status = OK, description = "You", body = UserView), Failure),
 )]
 #[patch("/user")]
 pub async fn update_current_user(
     caller: Caller,
+    if_match: IfMatch,
     input: Json<UpdateCurrentUser>,
     config: Data<Config>,
     db: Data<Db>,
-) -> Result<HttpResponse> {
-    let user = db.write(move |conn| update(&caller, &input, conn)).await?;
-    Ok(HttpResponse::Ok().json(UserView::new(user, &Viewer::from(&caller), &config)))
+) -> Result<Answer> {
+    let viewer = Viewer::from(&caller);
+    let shown = config.clone();
+    let user = db
+        .write(move |conn| {
+            if_match.guard(
+                conn,
+                |conn| show(&UserKey::Id(caller.id), &viewer, &shown, conn),
+                |conn| update(&caller, &input, conn),
+            )
+        })
+        .await?;
+    Answer::ok(&UserView::new(user, &viewer, &config))
 }
 
 fn update(caller: &Caller, input: &UpdateCurrentUser, conn: &mut AnyConnection) -> Result<User> {
     let user = User::find(&UserKey::Id(caller.id), conn)?;
-    let name = input.name.as_deref().unwrap_or(&user.name);
+    let (name, email) = (input.name.as_deref(), input.email.as_deref());
     diesel::update(users::table.find(user.id))
         .set((
-            users::name.eq(name),
-            users::email.eq(input.email.as_deref().unwrap_or(&user.email)),
-            users::private_profile.eq(input.private_profile.unwrap_or(user.private_profile)),
-            users::achievements_enabled.eq(input
+            name.map(|name| users::name.eq(name)),
+            name.map(|name| users::search_key.eq(User::search_key(&user.username, name))),
+            email.map(|email| users::email.eq(email)),
+            input
+                .private_profile
+                .map(|private| users::private_profile.eq(private)),
+            input
                 .achievements_enabled
-                .unwrap_or(user.achievements_enabled)),
-            users::search_key.eq(User::search_key(&user.username, name)),
+                .map(|enabled| users::achievements_enabled.eq(enabled)),
             users::updated_at.eq(now()),
         ))
         .execute(conn)?;

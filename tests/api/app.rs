@@ -11,6 +11,7 @@ use accolade::config::Config;
 use accolade::db::Db;
 use accolade::feature_flags::set_achievements;
 use accolade::personal_access_tokens;
+use accolade::scopes::Scopes;
 use accolade::tokens::Keys;
 use accolade::users::{self, CreateUser};
 use actix_test::TestServer;
@@ -94,16 +95,16 @@ impl TestApp {
 
     /// As it is after the first start: with one administrator, `root`.
     pub async fn fresh() -> Self {
+        Self::with(Config::new("https://accolade.test").unwrap()).await
+    }
+
+    /// The same with other settings.
+    pub async fn with(config: Config) -> Self {
         let database = Database::create();
         let db = Db::open(&database.url, None, 2).unwrap();
         let keys = Keys::from_file(&database.directory.path().join("signing-key.pem")).unwrap();
         let avatars = Avatars::open(None, &database.directory.path().join("avatars")).unwrap();
-        let accolade = Accolade::new(
-            Config::new("https://accolade.test").unwrap(),
-            db,
-            keys,
-            avatars,
-        );
+        let accolade = Accolade::new(config, db, keys, avatars).unwrap();
         let shared = accolade.clone();
         let server = actix_test::start(move || accolade::app(shared.clone()));
         let root = create_user(&accolade, "root", true).await;
@@ -414,8 +415,9 @@ async fn create_user(accolade: &Accolade, username: &str, admin: bool) -> User {
             .db
             .write(move |conn| {
                 let user = users::create(&input, None, conn)?;
-                let token = personal_access_tokens::create(user.id, "Test", None, &keys, conn)?;
-                Ok((user.id, token.token.unwrap()))
+                let token =
+                    personal_access_tokens::create(user.id, "Test", Scopes::ALL, None, conn)?;
+                Ok((user.id, token.sign(user.id, &keys)?))
             })
             .await
             .unwrap(),
@@ -432,6 +434,7 @@ impl From<&User> for Caller {
         Self {
             id: user.id,
             admin: false,
+            scopes: Scopes::ALL,
         }
     }
 }

@@ -31,6 +31,10 @@ fn contract() -> Value {
     serde_json::from_str(Contract::new().json()).unwrap()
 }
 
+fn contract_3_0() -> Value {
+    serde_json::from_str(Contract::new().json_3_0()).unwrap()
+}
+
 /// Path, method and operation.
 fn operations(contract: &Value) -> Vec<(String, String, Value)> {
     let paths = contract["paths"].as_object().unwrap();
@@ -69,19 +73,137 @@ fn resolve<'a>(contract: &'a Value, reference: &str) -> &'a Value {
 
 #[test]
 fn the_contract_is_the_one_that_is_checked_in() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/accolade.json");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi");
     let contract = Contract::new();
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi")).unwrap();
-        std::fs::write(path, contract.json()).unwrap();
+    let forms = [
+        ("accolade.json", contract.json()),
+        ("accolade-3.0.json", contract.json_3_0()),
+    ];
+    for (name, json) in forms {
+        let path = format!("{folder}/{name}");
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(&path, json).unwrap();
+        }
+
+        let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+
+        assert!(
+            checked_in == json,
+            "{name} has changed: UPDATE_OPENAPI=1 cargo test openapi writes it"
+        );
+    }
+}
+
+#[test]
+fn the_3_0_form_has_the_same_operations_and_members() {
+    let (new, old) = (contract(), contract_3_0());
+
+    assert_eq!(old["openapi"], "3.0.3");
+    let ids = |contract| {
+        let operations = operations(contract).into_iter();
+        operations
+            .map(|(path, method, operation)| (path, method, operation["operationId"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&new), ids(&old));
+    for (name, schema) in new["components"]["schemas"].as_object().unwrap() {
+        let names = |schema: &Value| -> Vec<String> {
+            let members = schema["properties"].as_object().into_iter().flatten();
+            members.map(|(name, _)| name.clone()).collect()
+        };
+        let derived = &old["components"]["schemas"][name];
+        assert_eq!(names(schema), names(derived), "{name}");
+        assert_eq!(schema["required"], derived["required"], "{name}");
+    }
+    let mut found = Vec::new();
+    objects(&old, String::new(), &mut found);
+    for (place, object) in found {
+        assert!(!object["type"].is_array(), "{place}");
+        assert!(!object["examples"].is_array(), "{place}");
+        assert!(object.get("const").is_none(), "{place}");
+        let alone = object.get("$ref").is_none() || object.as_object().unwrap().len() == 1;
+        assert!(alone, "{place}");
+    }
+}
+
+#[test]
+fn links_lead_to_operations_with_that_parameter() {
+    let contract = contract();
+    let operations = operations(&contract);
+    let mut count = 0;
+
+    for (path, method, operation) in &operations {
+        let responses = operation["responses"].as_object().unwrap().values();
+        let links = responses.filter_map(|response| response["links"].as_object());
+        for link in links.flat_map(|links| links.values()) {
+            let target = operations
+                .iter()
+                .find(|(.., target)| target["operationId"] == link["operationId"]);
+            let (target, ..) = target.unwrap_or_else(|| panic!("{method} {path}: {link}"));
+            let (parameter, _) = link["parameters"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .next()
+                .unwrap();
+            assert!(
+                target.contains(&format!("{{{parameter}}}")),
+                "{link} {target}"
+            );
+            count += 1;
+        }
     }
 
-    let checked_in = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(count >= 20);
+}
 
-    assert!(
-        checked_in == contract.json(),
-        "the contract has changed: UPDATE_OPENAPI=1 cargo test openapi writes it"
-    );
+#[test]
+fn every_example_is_valid() {
+    let contract = contract();
+    let mut found = Vec::new();
+    objects(&contract, String::new(), &mut found);
+    let mut count = 0;
+
+    for (place, schema) in found {
+        let Some(examples) = schema.get("examples").and_then(Value::as_array) else {
+            continue;
+        };
+        let mut root = schema.clone();
+        root["components"] = contract["components"].clone();
+        let validator = jsonschema::validator_for(&root).unwrap();
+        for example in examples {
+            let wrong: Vec<_> = validator
+                .iter_errors(example)
+                .map(|e| e.to_string())
+                .collect();
+            assert!(wrong.is_empty(), "{place} {example}: {wrong:?}");
+            count += 1;
+        }
+    }
+
+    assert!(count > 100);
+}
+
+#[test]
+fn every_operation_names_the_scope_that_it_needs() {
+    for (path, method, operation) in operations(&contract()) {
+        let schemes = operation["security"].as_array().unwrap();
+        let bearers: Vec<_> = schemes
+            .iter()
+            .filter_map(|scheme| scheme["bearer"].as_array())
+            .collect();
+        for scopes in bearers {
+            assert_eq!(scopes.len(), 1, "{method} {path}");
+            let scope = scopes[0].as_str().unwrap();
+            assert_eq!(scope == "read", method == "get", "{method} {path}");
+            assert!(
+                operation["description"]
+                    .as_str()
+                    .unwrap()
+                    .contains(&format!("`{scope}`"))
+            );
+        }
+    }
 }
 
 #[actix_web::test]
@@ -92,6 +214,8 @@ async fn the_contract_is_served() {
 
     assert_eq!(response.status, 200);
     assert_eq!(response.json, contract());
+    let response = app.get(ANONYMOUS, "/openapi-3.0.json").await;
+    assert_eq!(response.json, contract_3_0());
 }
 
 #[test]
@@ -221,7 +345,7 @@ fn every_operation_declares_its_answers() {
                 let schema = &content["application/problem+json"]["schema"];
                 assert_eq!(schema, &problem, "{method} {path} {status}");
                 assert_eq!(content.as_object().unwrap().len(), 1);
-            } else if status == "204" {
+            } else if status == "204" || status == "304" {
                 assert!(content.is_null(), "{method} {path}");
             } else {
                 let schema = &content["application/json"]["schema"];
@@ -308,13 +432,15 @@ fn every_reference_resolves() {
         if let Some(reference) = object.get("$ref") {
             let reference = reference.as_str().unwrap();
             assert!(resolve(&contract, reference).is_object(), "{place}");
-            used.insert(reference.rsplit('/').next().unwrap());
+            used.insert(reference.strip_prefix("#/components/").unwrap().to_owned());
         }
     }
 
-    let schemas = contract["components"]["schemas"].as_object().unwrap();
-    let defined: BTreeSet<_> = schemas.keys().map(String::as_str).collect();
-    assert_eq!(used, defined, "a schema that nothing uses");
+    let defined = ["schemas", "headers"].iter().flat_map(|kind| {
+        let components = contract["components"][kind].as_object().unwrap();
+        components.keys().map(move |name| format!("{kind}/{name}"))
+    });
+    assert_eq!(used, defined.collect(), "a component that nothing uses");
 }
 
 #[test]

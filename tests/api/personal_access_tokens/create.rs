@@ -44,6 +44,11 @@ async fn a_user_creates_a_token() {
       "name": "Release bot",
       "createdAt": "[now]",
       "expiresAt": "2030-01-31T12:00:00.000Z",
+      "scopes": [
+        "read",
+        "award",
+        "manage"
+      ],
       "token": "[token]"
     }
     "#);

@@ -12,9 +12,14 @@ async fn a_user_lists_their_own_tokens() {
     let body = json!({ "name": "Bot", "expiresAt": "2030-01-31T12:00:00Z" });
     app.post(&ada, path, body).await;
 
-    let response = app.get(&ada, path).await;
+    let mut response = app.get(&ada, path).await;
 
     assert_eq!(response.status, 200);
+    // When the first one is noted is told in the tests of scopes.
+    response.json["nodes"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("lastUsedAt");
     // The first token is the one that the user calls with.
     assert_json_snapshot!(response.json, {
         ".nodes[].id" => "[id]",
@@ -28,13 +33,23 @@ async fn a_user_lists_their_own_tokens() {
           "id": "[id]",
           "name": "Test",
           "createdAt": "[now]",
-          "expiresAt": "[later]"
+          "expiresAt": "[later]",
+          "scopes": [
+            "read",
+            "award",
+            "manage"
+          ]
         },
         {
           "id": "[id]",
           "name": "Bot",
           "createdAt": "[now]",
-          "expiresAt": "2030-01-31T12:00:00.000Z"
+          "expiresAt": "2030-01-31T12:00:00.000Z",
+          "scopes": [
+            "read",
+            "award",
+            "manage"
+          ]
         }
       ],
       "pageInfo": {
