@@ -136,7 +136,9 @@ pub struct IfMatch(Option<header::IfMatch>);
 
 impl IfMatch {
     /// Makes the change, and takes it back where the object, as the caller sees it, was not the one
-    /// named: 412. What is wrong besides is told first.
+    /// named: 412. What is wrong besides is told first. To be called in [`Db::write_repeatably`].
+    ///
+    /// [`Db::write_repeatably`]: crate::db::Db::write_repeatably
     pub fn guard<V: Serialize, T>(
         &self,
         conn: &mut AnyConnection,
@@ -146,16 +148,13 @@ impl IfMatch {
         let Some(wanted) = &self.0 else {
             return change(conn);
         };
-        // Whoever changes it meanwhile makes the change fail, rather than be overwritten.
+        // Whoever changes it meanwhile makes this fail, to be begun again, rather than be overwritten.
         snapshot(conn)?;
         let Ok(current) = current(conn) else {
             return change(conn).and(Err(Error::Stale));
         };
         let current = serde_json::to_string(&current).map_err(Error::internal)?;
-        let changed = change(conn).map_err(|error| match error {
-            Error::Conflict => Error::Stale,
-            error => error,
-        })?;
+        let changed = change(conn)?;
         let current = EntityTag::new_strong(tag(&current));
         match wanted {
             header::IfMatch::Any => Ok(changed),

@@ -247,7 +247,9 @@ async fn identify(request: &ServiceRequest) -> Result<Option<Caller>> {
         return Err(Error::internal("the application has no state"));
     };
     // Whoever watches over the instance is not turned away.
-    let watches = matches!(request.path(), "/healthz" | "/readyz" | "/metrics");
+    // As the routes see it: there are many ways to write an address.
+    let path = request.match_info().unprocessed();
+    let watches = matches!(path, "/healthz" | "/readyz" | "/metrics");
     let count_address = || match watches {
         true => Ok(()),
         false => accolade.limits.count_address(request),
@@ -258,7 +260,7 @@ async fn identify(request: &ServiceRequest) -> Result<Option<Caller>> {
     match caller(header.to_str().unwrap_or_default(), accolade).await {
         Ok(caller) => {
             accolade.limits.count_caller(&caller)?;
-            let wanted = accolade.contract.scopes(request.method(), request.path());
+            let wanted = accolade.contract.scopes(request.method(), path);
             match wanted.iter().any(|scope| caller.scopes.has(*scope)) {
                 true => Ok(Some(caller)),
                 false => Err(Error::InsufficientScope(wanted[0])),

@@ -40,7 +40,8 @@ pub async fn share<B: MessageBody>(
     let asked = request.headers().get(ACCESS_CONTROL_REQUEST_METHOD);
     if let (Some(asked), &Method::OPTIONS) = (asked, request.method()) {
         let read = asked == "GET" || asked == "HEAD";
-        let public = contract.is_some_and(|contract| read && contract.is_public(request.path()));
+        let public = contract
+            .is_some_and(|contract| read && contract.is_public(request.match_info().unprocessed()));
         let mut response = HttpResponse::NoContent().finish();
         let headers = response.headers_mut();
         allow(headers, listed, public);

@@ -30,6 +30,8 @@ const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/po
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many writes share a commit at most: a bound on how long the first of them waits.
 const GROUP: usize = 64;
+/// How often a write is begun again that others got in the way of.
+const REPETITIONS: usize = 32;
 /// How many writes wait for SQLite's writing connection before more are refused.
 const QUEUE: usize = 1024;
 
@@ -131,6 +133,31 @@ impl Db {
                     .map_err(|_| Error::Unavailable("no transaction could be opened".into()))?
             }
         }
+    }
+
+    /// The same for what may find that others changed at the same moment what it saw
+    /// ([`Error::Conflict`]): it is then begun again, some times, as if it had come later.
+    pub async fn write_repeatably<T: Send + 'static>(
+        &self,
+        mut operation: impl FnMut(&mut AnyConnection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Writer::Pool(pool) = &self.writer else {
+            return self.write(operation).await;
+        };
+        let pool = pool.clone();
+        blocking(move || {
+            on(&pool, |connection| {
+                let mut result = connection.transaction(&mut operation);
+                for _ in 0..REPETITIONS {
+                    if !matches!(result, Err(Error::Conflict)) {
+                        break;
+                    }
+                    result = connection.transaction(&mut operation);
+                }
+                result
+            })
+        })
+        .await
     }
 
     /// How many statements this instance has run.

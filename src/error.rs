@@ -242,7 +242,12 @@ impl ResponseError for Error {
                 title: kind.title,
                 status: kind.status,
                 detail: self.to_string(),
-                errors: self.violations().0,
+                errors: self
+                    .violations()
+                    .0
+                    .into_iter()
+                    .take(MOST_VIOLATIONS)
+                    .collect(),
             })
     }
 }
@@ -322,6 +327,9 @@ impl Violations {
         }
     }
 }
+
+/// How many are told at most: as many as the longest list of a body has elements.
+const MOST_VIOLATIONS: usize = 1000;
 
 /// One field of the request that is wrong.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -164,6 +164,8 @@ impl Fingerprint {
             let mut context = Context::new(&SHA256);
             context.update(key.as_bytes());
             context.update(b"\n");
+            let mut json = json.clone();
+            json.sort_all_objects();
             context.update(json.to_string().as_bytes());
             context.update(b"\n");
             context.update(file.unwrap_or_default());

@@ -206,15 +206,37 @@ impl<T: Deserr<Violations>> FromRequest for Query<T> {
     type Future = Ready<Result<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let parameters: Map<_, _> = form_urlencoded::parse(request.query_string().as_bytes())
-            .map(|(name, value)| (name.into_owned(), JsonValue::String(value.into_owned())))
-            .collect();
+        let mut parameters = Map::new();
+        for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
+            let value = JsonValue::String(value.into_owned());
+            if parameters.insert(name.to_string(), value).is_some() {
+                let name = member(ValuePointerRef::Origin, &name);
+                return ready(Err(Error::invalid(name, "must stand once")));
+            }
+        }
         ready(read(JsonValue::Object(parameters)).map(Self))
     }
 }
 
-fn read<T: Deserr<Violations>>(value: JsonValue) -> Result<T> {
+fn read<T: Deserr<Violations>>(mut value: JsonValue) -> Result<T> {
+    whole_numbers(&mut value);
     deserr::deserialize(value).map_err(Error::Invalid)
+}
+
+/// `1.0` is an integer, as JSON Schema counts.
+fn whole_numbers(value: &mut JsonValue) {
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    match value {
+        JsonValue::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|number| number.fract() == 0.0);
+            if let Some(whole) = whole.filter(|whole| whole.abs() < EXACT) {
+                *number = (whole as i64).into();
+            }
+        }
+        JsonValue::Array(elements) => elements.iter_mut().for_each(whole_numbers),
+        JsonValue::Object(members) => members.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
 }
 
 impl DeserializeError for Violations {
@@ -227,7 +249,10 @@ impl DeserializeError for Violations {
             ErrorKind::MissingField { field } => (member(location, field), "is required".into()),
             ErrorKind::UnknownKey { key, accepted } => (
                 member(location, key),
-                format!("is not known here: use {}", accepted.join(", ")),
+                match accepted {
+                    [] => "is not known here".into(),
+                    accepted => format!("is not known here: use {}", accepted.join(", ")),
+                },
             ),
             ErrorKind::UnknownValue { accepted, .. } => (
                 path(location),
@@ -238,18 +263,11 @@ impl DeserializeError for Violations {
                 actual: Value::Null,
                 ..
             } => (path(location), "is required".into()),
-            ErrorKind::IncorrectValueKind { accepted, .. } => (
-                path(location),
-                format!(
-                    "must be {}",
-                    accepted
-                        .iter()
-                        .copied()
-                        .map(kind)
-                        .collect::<Vec<_>>()
-                        .join(" or ")
-                ),
-            ),
+            ErrorKind::IncorrectValueKind { accepted, .. } => (path(location), {
+                let mut kinds: Vec<_> = accepted.iter().copied().map(kind).collect();
+                kinds.dedup();
+                format!("must be {}", kinds.join(" or "))
+            }),
             ErrorKind::BadSequenceLen { expected, .. } => {
                 (path(location), format!("must have {expected} elements"))
             }
@@ -355,8 +373,8 @@ impl<const MIN: usize, const MAX: usize> Rule for Text<MIN, MAX> {
     }
 }
 
-/// Letters, digits, `.`, `_`, `-`; with a non-digit, so that it is no id. `.` and `..` would vanish
-/// from addresses, and `-` divides a namespace's address from what belongs to it
+/// Letters, digits, `.`, `_`, `-`; with a non-digit, so that it is no id, and more than dots and
+/// dashes: `.` and `..` would vanish from addresses, and `-` divides a namespace's address from what belongs to it
 /// (`/groups/compilers/-/achievements`).
 pub struct SlugRule;
 
@@ -371,7 +389,7 @@ impl Rule for SlugRule {
             Err("must consist of letters, digits, '.', '_' and '-'".into())
         } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
             Err("must contain something other than digits".into())
-        } else if matches!(text, "." | ".." | "-") {
+        } else if text.bytes().all(|byte| b".-".contains(&byte)) {
             Err("must contain a letter, a digit or '_'".into())
         } else {
             Ok(text.into())

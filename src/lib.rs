@@ -48,7 +48,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::avatars::Avatars;
 use crate::config::Config;
 use crate::db::Db;
-use crate::error::Error;
 use crate::input::BODY_LIMIT;
 use crate::limits::Limits;
 use crate::mail::Mailer;
@@ -153,7 +152,9 @@ pub fn app(
         .app_data(accolade.contract)
         .app_data(accolade.limits)
         .app_data(PayloadConfig::new(BODY_LIMIT))
-        .app_data(PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
+        .app_data(
+            PathConfig::default().error_handler(|_, request| openapi::unreadable(request).into()),
+        )
         .into_utoipa_app()
         .configure(routes)
         .into_app()

@@ -1,7 +1,7 @@
 //! The command line: settings, database, server. Wiring only.
 
 use std::error::Error;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -129,7 +129,9 @@ async fn run(command: Command, storage: Storage) -> Outcome {
             let storage = demo::storage(&storage)?;
             let (avatars, mailer) = (serving.avatars(&storage)?, serving.mailer(&storage)?);
             let accolade = Accolade::new(config, storage.open()?, storage.keys()?, avatars)?;
-            println!("{}", demo::seed(&accolade, &storage).await?);
+            let story = demo::seed(&accolade, &storage).await?;
+            // In one piece; whoever has read enough of it does not end the service.
+            let _ = std::io::stdout().write_all(format!("{story}\n").as_bytes());
             serve(accolade, mailer, listener, &serving).await
         }
         Command::User(UserCommand::Create {

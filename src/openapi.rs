@@ -31,8 +31,9 @@ use crate::scopes::Scope;
             an `Idempotency-Key` can be repeated: it happens once. Failures are problem documents (RFC 9457) that list every field that is wrong. \
             Lists are paged: send the `endCursor` of a page as `after`, or follow the `Link` header.",
         license(name = "MIT", identifier = "MIT"),
+        contact(name = "The operators of this instance", url = "/"),
     ),
-    servers((url = "/", description = "This instance")),
+    servers((url = "/", description = "This instance, in production or for tests")),
     tags(
         (name = "sessions", description = "Signing in, and tokens for programs"),
         (name = "users", description = "People: their accounts and profiles"),
@@ -54,7 +55,7 @@ impl Modify for Bearer {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some(
-                "The accessToken of a session, or a personal access token.",
+                "The accessToken of a session, or a personal access token, or a token of the identity provider. Verified as RFC8725 has it.",
             ))
             .build();
         api.components
@@ -125,7 +126,9 @@ impl Contract {
                 (ResourceDef::new(path.as_str()), methods.join(", "))
             });
         let beside = BESIDE.map(|path| (ResourceDef::new(path), "GET, HEAD".to_owned()));
-        let paths = paths.chain(beside).collect();
+        let mut paths: Vec<_> = paths.chain(beside).collect();
+        // As they are routed: fixed ones first.
+        paths.sort_by_key(|(path, _)| path.pattern().is_some_and(|path| path.contains('{')));
         Self {
             operations: operations(&document),
             json: format!("{document:#}\n"),
@@ -144,6 +147,12 @@ impl Contract {
         &self.json_3_0
     }
 
+    /// What a documented path takes, as in an `Allow` header.
+    pub fn methods(&self, path: &str) -> Option<&str> {
+        let known = self.paths.iter().find(|(known, _)| known.is_match(path));
+        known.map(|(_, allowed)| allowed.as_str())
+    }
+
     /// The scopes of which a request needs one.
     pub fn scopes(&self, method: &Method, path: &str) -> &[Scope] {
         let operation =
@@ -152,7 +161,7 @@ impl Contract {
             Some(operation) if operation.scopes.is_empty() => &ANY,
             Some(operation) => &operation.scopes,
             // A page, or nothing at all.
-            None if method.is_safe() => &[Scope::Read],
+            None if method.is_safe() => &ANY,
             None => &[Scope::Manage],
         }
     }
@@ -234,15 +243,27 @@ async fn openapi_3_0_json(contract: Data<Contract>) -> HttpResponse {
 
 /// What no route takes: a known address with another method, or an unknown one.
 pub async fn unmatched(request: HttpRequest, contract: Data<Contract>) -> Result<HttpResponse> {
-    match contract
-        .paths
-        .iter()
-        .find(|(path, _)| path.is_match(request.path()))
-    {
-        Some((_, allowed)) => Err(Error::MethodNotAllowed(
-            request.method().to_string(),
-            allowed.clone(),
-        )),
-        None => Err(Error::NotFound),
+    Err(not_served(&request, &contract))
+}
+
+fn not_served(request: &HttpRequest, contract: &Contract) -> Error {
+    match contract.methods(request.match_info().as_str()) {
+        Some(allowed) => Error::MethodNotAllowed(request.method().to_string(), allowed.into()),
+        None => Error::NotFound,
+    }
+}
+
+/// What a path is answered whose parameters cannot be read. An operation at a fixed path, such as
+/// `/user-achievements/priorities`, also looks like one with an id to the methods that it lacks.
+pub fn unreadable(request: &HttpRequest) -> Error {
+    let fixed = |contract: &&Data<Contract>| {
+        let patterns = contract.paths.iter().filter_map(|(path, _)| path.pattern());
+        patterns
+            .into_iter()
+            .any(|path| path == request.match_info().as_str())
+    };
+    match request.app_data::<Data<Contract>>().filter(fixed) {
+        Some(contract) => not_served(request, contract),
+        None => Error::NotFound,
     }
 }

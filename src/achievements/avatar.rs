@@ -59,8 +59,10 @@ pub async fn put_achievement_avatar(
     let shown = config.clone();
     let (updated, replaced) = avatars
         .with(Some(upload), async |avatar| {
-            db.write(move |conn| change(id, &caller, &if_match, avatar.as_ref(), &shown, conn))
-                .await
+            db.write_repeatably(move |conn| {
+                change(id, &caller, &if_match, avatar.as_ref(), &shown, conn)
+            })
+            .await
         })
         .await?;
     avatars.remove(replaced).await;
@@ -86,7 +88,7 @@ pub async fn delete_achievement_avatar(
 ) -> Result<Answer> {
     let shown = config.clone();
     let (updated, replaced) = db
-        .write(move |conn| change(*id, &caller, &if_match, None, &shown, conn))
+        .write_repeatably(move |conn| change(*id, &caller, &if_match, None, &shown, conn))
         .await?;
     avatars.remove(replaced).await;
     Answer::ok(&AchievementView::new(updated, &config))

@@ -24,7 +24,7 @@ use crate::users::{Recipient, UserKey};
 
 #[derive(Deserr, ToSchema)]
 #[deserr(error = Violations, try_from(JsonValue) = AwardAchievement::read -> Violations)]
-#[schema(rename_all = "camelCase")]
+#[schema(rename_all = "camelCase", examples(json!({ "username": "ada", "awardMessage": "For the linker that saved the release" })))]
 pub struct AwardAchievement {
     /// The user to award it to; or else `username`.
     #[schema(examples(7))]

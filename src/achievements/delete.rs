@@ -31,7 +31,7 @@ pub async fn delete_achievement(
     db: Data<Db>,
 ) -> Result<HttpResponse> {
     let removed = db
-        .write(move |conn| {
+        .write_repeatably(move |conn| {
             if_match.guard(
                 conn,
                 |conn| show(*id, &Viewer::from(&caller), &config, conn),

@@ -77,7 +77,7 @@ pub async fn update_achievement(
     let shown = config.clone();
     let (updated, replaced) = avatars
         .with(avatar, async |avatar| {
-            db.write(move |conn| {
+            db.write_repeatably(move |conn| {
                 if_match.guard(
                     conn,
                     |conn| show(id, &Viewer::from(&caller), &shown, conn),

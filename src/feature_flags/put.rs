@@ -40,7 +40,7 @@ pub async fn put_feature_flag(
     }
     let enabled = input.enabled;
     let flag = db
-        .write(move |conn| {
+        .write_repeatably(move |conn| {
             if_match.guard(conn, FeatureFlag::achievements, |conn| {
                 set_achievements(enabled, conn)?;
                 FeatureFlag::achievements(conn)

@@ -43,7 +43,7 @@ pub async fn put_member(
     let (namespace, user) = (NamespaceKey::parse(&path.0)?, UserKey::parse(&path.1)?);
     let shown = config.clone();
     let member = db
-        .write(move |conn| {
+        .write_repeatably(move |conn| {
             if_match.guard(
                 conn,
                 |conn| Member::show(&namespace, &user, &caller, &shown, conn),

@@ -29,7 +29,7 @@ pub async fn remove_member(
     db: Data<Db>,
 ) -> Result<HttpResponse> {
     let (namespace, user) = (NamespaceKey::parse(&path.0)?, UserKey::parse(&path.1)?);
-    db.write(move |conn| {
+    db.write_repeatably(move |conn| {
         if_match.guard(
             conn,
             |conn| Member::show(&namespace, &user, &caller, &config, conn),

@@ -20,7 +20,7 @@ use crate::time::now;
 
 #[derive(Deserr, ToSchema)]
 #[deserr(error = Violations, rename_all = camelCase, deny_unknown_fields)]
-#[schema(rename_all = "camelCase")]
+#[schema(rename_all = "camelCase", examples(json!({ "path": "compilers", "name": "Compilers", "visibility": "public" })))]
 pub struct CreateNamespace {
     /// Letters, digits, `.`, `_` and `-`, at least one of them no digit; unique below its parent
     /// without regard to case.

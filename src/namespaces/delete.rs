@@ -31,7 +31,7 @@ pub async fn delete_namespace(
 ) -> Result<HttpResponse> {
     let key = NamespaceKey::parse(&namespace)?;
     let removed = db
-        .write(move |conn| {
+        .write_repeatably(move |conn| {
             if_match.guard(
                 conn,
                 |conn| show(&key, &Viewer::from(&caller), &config, conn),

@@ -64,7 +64,7 @@ pub async fn update_namespace(
     let key = NamespaceKey::parse(&namespace)?;
     let shown = config.clone();
     let namespace = db
-        .write(move |conn| {
+        .write_repeatably(move |conn| {
             if_match.guard(
                 conn,
                 |conn| show(&key, &Viewer::from(&caller), &shown, conn),

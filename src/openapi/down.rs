@@ -8,6 +8,7 @@ pub fn to_3_0(document: &Value) -> Value {
     document["openapi"] = "3.0.3".into();
     if let Some(license) = document["info"]["license"].as_object_mut() {
         license.remove("identifier");
+        license.insert("url".into(), "https://opensource.org/license/mit".into());
     }
     walk(&mut document);
     for (_, item) in document["paths"].as_object_mut().into_iter().flatten() {

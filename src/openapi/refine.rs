@@ -19,6 +19,7 @@ pub fn refine(document: &mut Value) {
         lead_on(operation);
     });
     document["components"]["headers"] = headers();
+    document["servers"][0]["x-internal"] = false.into();
     without_null(document);
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
         return;
@@ -26,6 +27,7 @@ pub fn refine(document: &mut Value) {
     schemas.values_mut().for_each(extensible);
     rename_pages(document);
     refer_to_components(document);
+    close_bodies(document);
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         schemas.values_mut().for_each(bounded);
     }
@@ -62,11 +64,11 @@ fn describe_parameters(path: &str, operation: &mut Value) {
         let (description, schema) = match parameter["name"].as_str() {
             Some("namespace") => (
                 "The id of the namespace, or its full path with each `/` encoded as `%2F`.",
-                json!({ "type": "string", "minLength": 1, "maxLength": 1024, "examples": ["compilers%2Fllvm"] }),
+                json!({ "type": "string", "minLength": 1, "maxLength": 1024, "pattern": FULL_PATH, "examples": ["compilers/llvm"] }),
             ),
             Some("user") => (
                 "The id of the user, or the username.",
-                json!({ "type": "string", "minLength": 1, "maxLength": 255, "examples": ["ada"] }),
+                json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": SLUG_OR_ID, "examples": ["ada"] }),
             ),
             Some("id") => (
                 match path.split('/').nth(1) {
@@ -78,14 +80,19 @@ fn describe_parameters(path: &str, operation: &mut Value) {
             ),
             Some("token") => (
                 "The token of the mailed link.",
-                json!({ "type": "string", "minLength": 1, "maxLength": 8192 }),
+                json!({ "type": "string", "minLength": 1, "maxLength": 4096, "pattern": JWT }),
             ),
             Some("name") => (
                 "The name of the feature.",
-                json!({ "type": "string", "minLength": 1, "maxLength": 255, "examples": ["achievements"] }),
+                json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": SLUG_OR_ID, "examples": ["achievements"] }),
             ),
             Some("after") => {
                 parameter["schema"]["maxLength"] = LONGEST_CURSOR.into();
+                parameter["schema"]["pattern"] = CURSOR.into();
+                continue;
+            }
+            Some("search") => {
+                parameter["schema"]["pattern"] = LINE.into();
                 continue;
             }
             _ => continue,
@@ -109,7 +116,7 @@ fn drop_failures_that_cannot_happen(path: &str, method: &str, operation: &mut Va
         return;
     };
     if !has_body {
-        ["400", "408", "413", "415"]
+        ["408", "413", "415"]
             .iter()
             .for_each(|status| drop(responses.remove(*status)));
     }
@@ -309,7 +316,7 @@ fn take_conditions(method: &str, operation: &mut Value) {
 }
 
 fn entity_tags() -> Value {
-    json!({ "type": "string", "maxLength": 4096, "examples": ["\"2c26b46b68ffc68ff99b453c1d304134\""] })
+    json!({ "type": "string", "maxLength": 4096, "pattern": r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#, "examples": ["\"2c26b46b68ffc68ff99b453c1d304134\""] })
 }
 
 /// Adds a header to those that the operation reads.
@@ -334,21 +341,38 @@ fn promise(operation: &mut Value, status: &str, name: &str) {
 
 /// The headers of answers.
 fn headers() -> Value {
-    let text = |description: &str, example: &str, longest: u32| {
-        let schema = json!({ "type": "string", "maxLength": longest, "examples": [example] });
+    let text = |description: &str, example: &str, longest: u32, pattern: &str| {
+        let schema = json!({ "type": "string", "maxLength": longest, "pattern": pattern, "examples": [example] });
         json!({ "description": description, "schema": schema })
     };
-    json!({
-        "ETag": text("Tells this state of the object from every other; for If-Match and If-None-Match.", "\"2c26b46b68ffc68ff99b453c1d304134\"", 128),
-        "Idempotent-Replayed": text("`true` on the first answer to a request that was repeated with its Idempotency-Key.", "true", 8),
-        "Link": text("The next page, with rel=\"next\"; left out of the last one (RFC 8288).", "<https://accolade.example.com/users?after=WzIwXQ>; rel=\"next\"", 8192),
-        "Location": text("The address of what was created.", "https://accolade.example.com/achievements/42", 4096),
-        "Retry-After": json!({
+    let mut headers = json!({
+        "ETag": text(
+            "Tells this state of the object from every other; for If-Match and If-None-Match.",
+            "\"2c26b46b68ffc68ff99b453c1d304134\"", 128, "^\"[0-9a-f]+\"$",
+        ),
+        "Idempotent-Replayed": text(
+            "`true` on the first answer to a request that was repeated with its Idempotency-Key.",
+            "true", 8, "^true$",
+        ),
+        "Link": text(
+            "The next page, with rel=\"next\"; left out of the last one (RFC 8288).",
+            "<https://accolade.example.com/users?after=WzIwXQ>; rel=\"next\"", 8192, "^<[^<>]+>; rel=\"next\"$",
+        ),
+        "Location": text(
+            "The address of what was created.",
+            "https://accolade.example.com/achievements/42", 4096, "^https?://",
+        ),
+        "Retry-After": {
             "description": "How many seconds to wait before the next try.",
             "schema": { "type": "integer", "format": "int32", "minimum": 1, "maximum": 86400, "examples": [1] },
-        }),
-        "WWW-Authenticate": text("What is wrong with the token (RFC 6750).", "Bearer error=\"invalid_token\"", 1024),
-    })
+        },
+        "WWW-Authenticate": text(
+            "What is wrong with the token (RFC 6750).",
+            "Bearer error=\"invalid_token\"", 1024, "^Bearer.*$",
+        ),
+    });
+    headers["Location"]["schema"]["format"] = "uri".into();
+    headers
 }
 
 /// Names the headers that come with a status, whatever the operation.
@@ -455,27 +479,55 @@ fn lead_on(operation: &mut Value) {
     operation["responses"]["201"]["links"] = Value::Object(next.iter().map(link).collect());
 }
 
-/// How long the strings of answers are at most, by the names of members. Those of bodies say it
-/// themselves.
-const LENGTHS: [(&str, u32); 17] = [
-    ("accessToken", 8192),
-    ("avatarUrl", 4096),
-    ("awardMessage", 200),
-    ("description", 1024),
-    ("detail", 8192),
-    ("email", 254),
-    ("endCursor", 2048),
-    ("field", 512),
-    ("fullPath", 1024),
-    ("name", 255),
-    ("path", 255),
-    ("title", 255),
-    ("token", 8192),
-    ("tokenType", 16),
-    ("type", 255),
-    ("username", 255),
-    ("webUrl", 4096),
+/// Says of bodies that they have no other members, which the service refuses.
+fn close_bodies(document: &mut Value) {
+    let mut bodies = Vec::new();
+    each_operation(document, |_, _, operation| {
+        let content = operation.get("requestBody").map(|body| &body["content"]);
+        let contents = content.and_then(Value::as_object).into_iter().flatten();
+        let references = contents.filter_map(|(_, content)| content["schema"]["$ref"].as_str());
+        bodies.extend(references.filter_map(|name| name.rsplit('/').next().map(String::from)));
+    });
+    for name in bodies {
+        document["components"]["schemas"][name]["additionalProperties"] = false.into();
+    }
+}
+
+/// What the strings are like that members are, by name: their greatest length, where their schema does
+/// not say it, and their pattern. None looks around, so that every language can read them.
+const STRINGS: [(&str, u32, &str); 17] = [
+    ("accessToken", 8192, JWT),
+    ("avatarUrl", 4096, ""),
+    ("awardMessage", 200, LINE),
+    ("description", 1024, LINE),
+    ("detail", 8192, ""),
+    ("email", 254, ""),
+    ("endCursor", 2048, CURSOR),
+    ("field", 512, ""),
+    ("fullPath", 1024, FULL_PATH),
+    ("name", 255, NAME),
+    ("path", 255, SLUG),
+    ("title", 255, ""),
+    ("token", 8192, JWT),
+    ("tokenType", 16, "^[A-Za-z]+$"),
+    ("type", 255, "^/problems/[a-z-]+$"),
+    ("username", 255, SLUG),
+    ("webUrl", 4096, ""),
 ];
+
+/// No control characters.
+const LINE: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";
+/// The same, and not blank.
+const NAME: &str = r"^[^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x1F\x7F-\x9F]*$";
+/// Letters, digits, `.`, `_` and `-`; no number, and not dots and dashes alone.
+const SLUG: &str = "^[0-9.-]*([A-Za-z_]|[0-9][.-]|[.-][0-9])[A-Za-z0-9._-]*$";
+/// Such, or a number.
+const SLUG_OR_ID: &str = "^[A-Za-z0-9._-]+$";
+const FULL_PATH: &str = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$";
+const JWT: &str = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$";
+const CURSOR: &str = "^[A-Za-z0-9_-]+$";
+/// The largest avatar, where the operator does not choose another limit.
+const AVATAR: u32 = 200 * 1024;
 
 /// The largest integer that every language reads exactly.
 const LARGEST: i64 = (1 << 53) - 1;
@@ -500,7 +552,10 @@ fn bound(name: &str, schema: &mut Value) {
         Some("string")
             if members
                 .get("format")
-                .is_some_and(|format| format == "binary") => {}
+                .is_some_and(|format| format == "binary") =>
+        {
+            members.entry("maxLength").or_insert(AVATAR.into());
+        }
         Some("string")
             if members
                 .get("format")
@@ -509,9 +564,20 @@ fn bound(name: &str, schema: &mut Value) {
             members.entry("maxLength").or_insert(35.into());
         }
         Some("string") => {
-            let known = LENGTHS.iter().find(|(known, _)| *known == name);
-            let longest = known.map_or(64, |(_, longest)| *longest);
+            let known = STRINGS.iter().find(|(known, ..)| *known == name);
+            let (_, longest, mut pattern) = *known.unwrap_or(&("", 64, ""));
             members.entry("maxLength").or_insert(longest.into());
+            if members.contains_key("x-extensible-enum") {
+                pattern = "^[a-z]+(_[a-z]+)*$";
+            }
+            if !pattern.is_empty() && members.get("format").is_none() {
+                members.entry("pattern").or_insert(pattern.into());
+            }
+            match name {
+                "email" => drop(members.insert("format".into(), "email".into())),
+                "webUrl" | "avatarUrl" => drop(members.insert("format".into(), "uri".into())),
+                _ => {}
+            }
         }
         Some("integer")
             if members

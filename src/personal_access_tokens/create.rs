@@ -35,7 +35,7 @@ pub struct CreatePersonalAccessToken {
     expires_at: Option<Expiry>,
     /// What it may be used for; everything that the token of this request may be, where they are
     /// left out.
-    #[schema(value_type = Option<Vec<Scope>>, min_items = 1, max_items = 3)]
+    #[schema(value_type = Option<Vec<Scope>>, inline, min_items = 1, max_items = 3)]
     #[deserr(default)]
     scopes: Option<Vec<Scope>>,
 }
@@ -92,6 +92,10 @@ pub async fn create_personal_access_token(
             })
         })
         .await?;
+    if !caller.scopes.include(row.scopes()) {
+        // The first request came with a token that may do more than this one.
+        return Err(Error::KeyReused);
+    }
     let mut response = HttpResponse::Created();
     response.insert_header((CACHE_CONTROL, "no-store"));
     if replayed {
@@ -108,8 +112,8 @@ impl CreatePersonalAccessToken {
             return Ok(caller.scopes);
         };
         let scopes: Scopes = wanted.iter().copied().collect();
-        if wanted.is_empty() {
-            Err(Error::invalid("scopes", "must name at least one scope"))
+        if !(1..=3).contains(&wanted.len()) {
+            Err(Error::invalid("scopes", "must name one to three scopes"))
         } else if caller.scopes.include(scopes) {
             Ok(scopes)
         } else {

@@ -22,6 +22,11 @@ pub struct PersonalAccessToken {
 }
 
 impl PersonalAccessToken {
+    /// What it may be used for.
+    pub fn scopes(&self) -> Scopes {
+        Scopes::from_words(&self.scopes)
+    }
+
     /// The token itself: the same each time, as nothing in it is left to chance.
     pub fn sign(&self, user_id: i64, keys: &Keys) -> Result<String> {
         keys.sign(user_id, Some(self.id), self.created_at, self.expires_at)
@@ -52,12 +57,13 @@ pub struct PersonalAccessTokenView {
 impl PersonalAccessTokenView {
     /// `token` is for the answer to its creation.
     pub fn new(row: PersonalAccessToken, token: Option<String>) -> Self {
+        let scopes = row.scopes().iter().collect();
         Self {
             id: row.id,
             name: row.name,
             created_at: row.created_at.into(),
             expires_at: row.expires_at.into(),
-            scopes: Scopes::from_words(&row.scopes).iter().collect(),
+            scopes,
             last_used_at: row.last_used_at.map(Timestamp::from),
             token,
         }

@@ -27,7 +27,7 @@ pub async fn revoke_personal_access_token(
     let token = personal_access_tokens::table
         .find(*id)
         .filter(personal_access_tokens::user_id.eq(caller.id));
-    db.write(move |conn| {
+    db.write_repeatably(move |conn| {
         if_match.guard(
             conn,
             |conn| {

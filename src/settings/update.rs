@@ -41,7 +41,9 @@ pub async fn update_settings(
 ) -> Result<Answer> {
     caller.must_be_admin()?;
     let settings = db
-        .write(move |conn| if_match.guard(conn, Settings::load, |conn| update(&input, conn)))
+        .write_repeatably(move |conn| {
+            if_match.guard(conn, Settings::load, |conn| update(&input, conn))
+        })
         .await?;
     Answer::ok(&settings)
 }

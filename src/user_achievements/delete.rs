@@ -28,7 +28,7 @@ pub async fn delete_user_achievement(
     config: Data<Config>,
     db: Data<Db>,
 ) -> Result<HttpResponse> {
-    db.write(move |conn| {
+    db.write_repeatably(move |conn| {
         if_match.guard(
             conn,
             |conn| show(*id, &Viewer::from(&caller), &config, conn),

@@ -54,7 +54,7 @@ pub async fn reorder_user_achievements(
     db: Data<Db>,
 ) -> Result<Answer> {
     let viewer = Viewer::from(&caller);
-    db.write(move |conn| {
+    db.write_repeatably(move |conn| {
         let touched = if_match.guard(
             conn,
             |conn| order(caller.id, conn),

@@ -54,7 +54,7 @@ pub async fn update_user_achievement(
     let viewer = Viewer::from(&caller);
     let shown = config.clone();
     let awarded = db
-        .write(move |conn| {
+        .write_repeatably(move |conn| {
             if_match.guard(
                 conn,
                 |conn| show(*id, &viewer, &shown, conn),

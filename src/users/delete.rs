@@ -32,7 +32,7 @@ pub async fn delete_user(
 ) -> Result<HttpResponse> {
     caller.must_be_admin()?;
     let key = UserKey::parse(&user)?;
-    db.write(move |conn| {
+    db.write_repeatably(move |conn| {
         if_match.guard(
             conn,
             |conn| show(&key, &Viewer::from(&caller), &config, conn),

@@ -70,11 +70,11 @@ pub async fn update_user(
     let viewer = Viewer::from(&caller);
     let shown = config.clone();
     let user = db
-        .write(move |conn| {
+        .write_repeatably(move |conn| {
             if_match.guard(
                 conn,
                 |conn| show(&key, &viewer, &shown, conn),
-                |conn| update(&key, &caller, &input, password_hash, conn),
+                |conn| update(&key, &caller, &input, password_hash.as_deref(), conn),
             )
         })
         .await?;
@@ -85,7 +85,7 @@ fn update(
     key: &UserKey,
     caller: &Caller,
     input: &UpdateUser,
-    password_hash: Option<String>,
+    password_hash: Option<&str>,
     conn: &mut AnyConnection,
 ) -> Result<User> {
     let user = User::find(key, conn)?;

@@ -53,7 +53,7 @@ pub async fn update_current_user(
     let viewer = Viewer::from(&caller);
     let shown = config.clone();
     let user = db
-        .write(move |conn| {
+        .write_repeatably(move |conn| {
             if_match.guard(
                 conn,
                 |conn| show(&UserKey::Id(caller.id), &viewer, &shown, conn),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use accolade::Accolade;
@@ -101,18 +102,25 @@ impl TestApp {
     /// The same with other settings.
     pub async fn with(config: Config) -> Self {
         let database = Database::create();
-        let db = Db::open(&database.url, None, 2).unwrap();
-        let keys = Keys::from_file(&database.directory.path().join("signing-key.pem")).unwrap();
-        let avatars = Avatars::open(None, &database.directory.path().join("avatars")).unwrap();
-        let accolade = Accolade::new(config, db, keys, avatars).unwrap();
-        let shared = accolade.clone();
-        let server = actix_test::start(move || accolade::app(shared.clone()));
+        let (server, accolade) = start(config, &database);
         let root = create_user(&accolade, "root", true).await;
         Self {
             server,
             accolade,
             root,
             database,
+        }
+    }
+
+    /// Another instance beside this one, on the same database and files.
+    pub fn another(&self) -> Self {
+        let config = Config::new("https://accolade.test").unwrap();
+        let (server, accolade) = start(config, &self.database);
+        Self {
+            server,
+            accolade,
+            root: self.root(),
+            database: self.database.clone(),
         }
     }
 
@@ -289,11 +297,21 @@ impl TestApp {
         path: &str,
         body: Value,
     ) -> Response {
+        self.call_with(&[], method, user, path, body).await
+    }
+
+    /// The same with more headers.
+    pub async fn call_with<'a>(
+        &self,
+        headers: &[(&str, &str)],
+        method: Method,
+        user: impl Into<Option<&'a User>>,
+        path: &str,
+        body: Value,
+    ) -> Response {
         let token = user.into().map(|user| format!("Bearer {}", user.token));
-        let mut headers: Vec<_> = token
-            .iter()
-            .map(|token| ("Authorization", token.as_str()))
-            .collect();
+        let mut headers = headers.to_vec();
+        headers.extend(token.iter().map(|token| ("Authorization", token.as_str())));
         let body = if body.is_null() {
             Vec::new()
         } else {
@@ -380,7 +398,8 @@ impl TestApp {
             .get("content-type")
             .map_or("", |value| value.to_str().unwrap());
         let json = match media_type {
-            "application/json" | "application/problem+json" => {
+            // The answer to a HEAD has none.
+            "application/json" | "application/problem+json" if !body.is_empty() => {
                 serde_json::from_slice(&body).expect("JSON")
             }
             _ => Value::Null,
@@ -397,6 +416,18 @@ impl TestApp {
             body,
         }
     }
+}
+
+/// An instance on the database.
+fn start(config: Config, database: &Database) -> (TestServer, Accolade) {
+    let folder = database.directory.path();
+    let db = Db::open(&database.url, None, 2).unwrap();
+    let keys = Keys::from_file(&folder.join("signing-key.pem")).unwrap();
+    let avatars = Avatars::open(None, &folder.join("avatars")).unwrap();
+    let accolade = Accolade::new(config, db, keys, avatars).unwrap();
+    let shared = accolade.clone();
+    let server = actix_test::start(move || accolade::app(shared.clone()));
+    (server, accolade)
 }
 
 fn awc(server: &TestServer, method: Method, url: String) -> actix_test::ClientRequest {
@@ -461,9 +492,10 @@ pub fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// A database that goes with its test, and a directory for files.
+#[derive(Clone)]
 pub struct Database {
     pub url: String,
-    pub directory: TempDir,
+    pub directory: Arc<TempDir>,
 }
 
 impl Database {
@@ -483,6 +515,7 @@ impl Database {
             .prefix("accolade")
             .tempdir_in(folder)
             .unwrap();
+        let directory = Arc::new(directory);
         let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
             let url = format!("sqlite://{}/accolade.db", directory.path().display());
             return Self { url, directory };
