@@ -114,50 +114,64 @@ impl Serving {
 impl Serving {
     /// What operations need to know, at that base URL.
     pub fn config(&self, base_url: &str) -> Result<Config, String> {
-        let key_set = self
-            .oidc_jwks
-            .as_ref()
-            .map(|place| match Url::parse(place) {
-                Ok(url) if matches!(url.scheme(), "http" | "https") => KeySet::Url(url),
-                _ => KeySet::File(place.strip_prefix("file://").unwrap_or(place).into()),
-            });
-        let provider = |(issuer, audience): (&String, &String)| Provider {
-            issuer: issuer.clone(),
-            audience: audience.clone(),
-            key_set,
-            username_claim: self.oidc_username_claim.clone(),
-            create_users: self.oidc_create_users == Switched::Enabled,
+        // An empty variable is as good as none: that is how compose files leave one out.
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let provider = match (given(&self.oidc_issuer), given(&self.oidc_audience)) {
+            (Some(issuer), Some(audience)) => Some(Provider {
+                issuer,
+                audience,
+                key_set: given(&self.oidc_jwks).map(|place| match Url::parse(&place) {
+                    Ok(url) if matches!(url.scheme(), "http" | "https") => KeySet::Url(url),
+                    _ => KeySet::File(place.strip_prefix("file://").unwrap_or(&place).into()),
+                }),
+                username_claim: self.oidc_username_claim.clone(),
+                create_users: self.oidc_create_users == Switched::Enabled,
+            }),
+            (None, None) if given(&self.oidc_jwks).is_none() => None,
+            _ => return Err("OIDC_ISSUER and OIDC_AUDIENCE belong together: set both".into()),
         };
-        let config = Config::new(self.base_url.as_deref().unwrap_or(base_url))?;
         Ok(Config {
             avatar_limit: self.avatar_limit as usize,
             rate_limit: self.rate_limit,
             admin_rate_limit: self.admin_rate_limit,
             sign_in_limit: self.sign_in_limit,
-            trusted_proxies: self.trusted_proxies.clone(),
-            origins: self.cors_origins.clone(),
-            provider: self
-                .oidc_issuer
-                .as_ref()
-                .zip(self.oidc_audience.as_ref())
-                .map(provider),
-            ..config
+            trusted_proxies: each(&self.trusted_proxies, network)?,
+            origins: each(&self.cors_origins, origin)?,
+            provider,
+            ..Config::new(self.base_url.as_deref().unwrap_or(base_url))?
         })
     }
+}
+
+/// The elements of a list that are not empty.
+fn each<T>(list: &[String], read: fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let given = list
+        .iter()
+        .map(|text| text.trim())
+        .filter(|text| !text.is_empty());
+    given.map(read).collect()
 }
 
 /// A network, or an address alone.
 fn network(text: &str) -> Result<IpNet, String> {
     text.parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "must be an address or a network such as 10.0.0.0/8".into())
+        .map_err(|_| {
+            format!("ACCOLADE_TRUSTED_PROXIES takes addresses and networks such as 10.0.0.0/8, not {text}")
+        })
 }
 
 /// An origin as browsers send it: nothing behind the port.
 fn origin(text: &str) -> Result<String, String> {
     match Url::parse(text).map(|url| url.origin()) {
-        Ok(origin) if origin.is_tuple() && origin.ascii_serialization() == text => Ok(text.into()),
-        _ => Err("must be an origin such as https://app.example.com".into()),
+        Ok(origin)
+            if origin.is_tuple() && origin.ascii_serialization() == text && !text.contains('*') =>
+        {
+            Ok(text.into())
+        }
+        _ => Err(format!(
+            "ACCOLADE_CORS_ORIGINS takes origins such as https://app.example.com, not {text}"
+        )),
     }
 }
 
@@ -245,39 +259,34 @@ pub struct Serving {
 
     /// The proxies whose X-Forwarded-For is believed: addresses or networks (10.0.0.0/8), with commas
     /// between. None where it is not given: then all who come through a proxy share its limit
-    #[arg(long, env = "ACCOLADE_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',', value_parser = network)]
-    pub trusted_proxies: Vec<IpNet>,
+    #[arg(
+        long,
+        env = "ACCOLADE_TRUSTED_PROXIES",
+        value_name = "NETWORKS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<String>,
 
     /// The origins (https://app.example.com) whose pages may call every operation, with commas
     /// between. Public reads are for any origin
-    #[arg(long, env = "ACCOLADE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = origin)]
+    #[arg(
+        long,
+        env = "ACCOLADE_CORS_ORIGINS",
+        value_name = "ORIGINS",
+        value_delimiter = ','
+    )]
     pub cors_origins: Vec<String>,
 
     /// The identity provider whose tokens are taken too, as their iss says it
-    #[arg(
-        long,
-        env = "OIDC_ISSUER",
-        value_name = "URL",
-        requires = "oidc_audience"
-    )]
+    #[arg(long, env = "OIDC_ISSUER", value_name = "URL")]
     pub oidc_issuer: Option<String>,
 
     /// What the aud of its tokens must be
-    #[arg(
-        long,
-        env = "OIDC_AUDIENCE",
-        value_name = "AUDIENCE",
-        requires = "oidc_issuer"
-    )]
+    #[arg(long, env = "OIDC_AUDIENCE", value_name = "AUDIENCE")]
     pub oidc_audience: Option<String>,
 
     /// Its key set (JWKS), a URL or a file. Found by discovery where it is not given
-    #[arg(
-        long,
-        env = "OIDC_JWKS",
-        value_name = "URL|FILE",
-        requires = "oidc_issuer"
-    )]
+    #[arg(long, env = "OIDC_JWKS", value_name = "URL|FILE")]
     pub oidc_jwks: Option<String>,
 
     /// The claim of its tokens that is the username: one that people cannot choose there. Who has it

@@ -31,20 +31,24 @@ pub async fn share<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let (Some(config), Some(contract)) = (
+        request.app_data::<Data<Config>>().cloned(),
+        request.app_data::<Data<Contract>>().cloned(),
+    ) else {
+        return Ok(next.call(request).await?.map_into_left_body());
+    };
+    let path = request.match_info().unprocessed();
     let origin = request.headers().get(ORIGIN).cloned();
     let listed = origin.filter(|origin| {
-        let config = request.app_data::<Data<Config>>();
-        config.is_some_and(|config| config.origins.iter().any(|known| known == origin))
+        config.origins.iter().any(|known| known == origin) && contract.is_documented(path)
     });
-    let contract = request.app_data::<Data<Contract>>().cloned();
+    let depends = !config.origins.is_empty();
     let asked = request.headers().get(ACCESS_CONTROL_REQUEST_METHOD);
     if let (Some(asked), &Method::OPTIONS) = (asked, request.method()) {
-        let read = asked == "GET" || asked == "HEAD";
-        let public = contract
-            .is_some_and(|contract| read && contract.is_public(request.match_info().unprocessed()));
+        let public = (asked == "GET" || asked == "HEAD") && contract.is_public(path);
         let mut response = HttpResponse::NoContent().finish();
         let headers = response.headers_mut();
-        allow(headers, listed, public);
+        allow(headers, listed, public, depends);
         if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
             let methods = match public {
                 true => "GET, HEAD",
@@ -58,22 +62,24 @@ pub async fn share<B: MessageBody>(
         return Ok(request.into_response(response).map_into_right_body());
     }
     let read = request.method() == Method::GET;
+    // Whoever is refused before there is a route is told by the path.
+    let early = request.headers().contains_key(ORIGIN) && read && contract.is_public(path);
     let mut response = next.call(request).await?;
     let route = response.request().match_pattern();
-    let public = read
-        && route
-            .zip(contract)
-            .is_some_and(|(route, contract)| contract.is_public_route(&route));
-    allow(response.headers_mut(), listed, public);
+    let public = early || read && route.is_some_and(|route| contract.is_public_route(&route));
+    allow(response.headers_mut(), listed, public, depends);
     Ok(response.map_into_left_body())
 }
 
-fn allow(headers: &mut HeaderMap, listed: Option<HeaderValue>, public: bool) {
+/// Says who may read the answer. It `depends` on the origin where some are listed.
+fn allow(headers: &mut HeaderMap, listed: Option<HeaderValue>, public: bool, depends: bool) {
+    if depends && !public {
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
     if public {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     } else if let Some(origin) = listed {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.append(VARY, HeaderValue::from_static("Origin"));
     } else {
         return;
     }

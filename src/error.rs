@@ -118,7 +118,9 @@ pub enum Error {
     #[error("The request is not valid. Correct the fields listed in errors and send it again.")]
     Invalid(Violations),
     /// The database, or the store of avatars, is locked, down or full: logged, worth another try.
-    #[error("The service cannot reach its database or its files right now. Try again shortly.")]
+    #[error(
+        "The service cannot reach its database, its files or its identity provider right now. Try again shortly."
+    )]
     Unavailable(String),
     /// Ours to fix: logged in full, never shown to the client.
     #[error(

@@ -19,6 +19,9 @@ use crate::error::{Error, Result};
 /// From one address there may be more people who sign in than one.
 const PEOPLE: u32 = 3;
 
+/// No username is longer, in characters.
+const LONGEST_NAME: usize = 255;
+
 /// The limits of one instance; those that are off are none.
 pub struct Limits {
     callers: Limit<i64>,
@@ -70,7 +73,10 @@ impl Limits {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let address = self.client(peer, request.headers());
         self.count(&self.sign_ins_from, &address)?;
-        self.count(&self.sign_ins, &username.to_lowercase())
+        self.count(
+            &self.sign_ins,
+            &username.to_lowercase().chars().take(LONGEST_NAME).collect(),
+        )
     }
 
     /// Forgets who has not been here for a while.
@@ -101,23 +107,26 @@ impl Limits {
     /// Who a request comes from: the address at the other end, or the last one that a proxy which
     /// is trusted names. Of an IPv6 address the first half: a client has the rest to itself.
     fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
-        let peer = peer.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         let trusted = |address: &IpAddr| self.trusted.iter().any(|net| net.contains(address));
-        let forwarded = headers.get_all("x-forwarded-for");
-        let forwarded: Vec<IpAddr> = forwarded
-            .filter_map(|header| header.to_str().ok())
-            .flat_map(|list| list.split(','))
-            .map_while(|address| address.trim().parse().ok())
-            .collect();
-        let hops = forwarded.into_iter().chain([peer]).rev();
-        let mut client = peer;
+        let mut client = peer
+            .unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+            .to_canonical();
+        let forwarded: Vec<_> = headers.get_all("x-forwarded-for").collect();
+        // Each proxy adds the address that it sees at the end: what stands before is hearsay.
+        let hops = forwarded
+            .iter()
+            .rev()
+            .flat_map(|header| header.as_bytes().rsplit(|byte| *byte == b','));
         for hop in hops {
-            client = hop;
-            if !trusted(&hop) {
-                break;
+            let address = std::str::from_utf8(hop)
+                .ok()
+                .and_then(|hop| hop.trim().parse().ok());
+            match address.filter(|_| trusted(&client)) {
+                Some(address) => client = IpAddr::to_canonical(&address),
+                None => break,
             }
         }
-        match client.to_canonical() {
+        match client {
             IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
             address => address,
         }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use actix_web::rt;
 use diesel::prelude::*;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use url::Url;
 
 use crate::auth::Caller;
@@ -29,7 +30,7 @@ const LIFE: Duration = Duration::from_secs(10 * 60);
 const PAUSE: Duration = Duration::from_secs(60);
 /// The same while the provider has not answered once.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// How long the provider may take.
+/// How long the provider may take to tell its keys, discovery included.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The largest document that is read from the provider, in bytes.
 const LARGEST: usize = 256 * 1024;
@@ -57,11 +58,13 @@ pub enum KeySet {
 }
 
 /// The provider, with the keys that it has now.
+#[derive(Clone)]
 pub struct Oidc {
-    provider: Provider,
+    provider: Arc<Provider>,
     client: Client,
-    keys: RwLock<Arc<Vec<Jwk>>>,
-    asked: Mutex<Option<Instant>>,
+    keys: Arc<RwLock<Arc<Vec<Jwk>>>>,
+    /// When it was asked for them last. Held while it is asked.
+    asked: Arc<Mutex<Option<Instant>>>,
 }
 
 /// Whom a verified token names.
@@ -74,15 +77,12 @@ struct Identity {
 
 impl Oidc {
     pub fn new(provider: Provider) -> reqwest::Result<Self> {
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .timeout(PATIENCE)
-            .build()?;
+        let client = Client::builder().redirect(Policy::none()).build()?;
         Ok(Self {
-            provider,
+            provider: Arc::new(provider),
             client,
-            keys: RwLock::default(),
-            asked: Mutex::new(None),
+            keys: Arc::default(),
+            asked: Arc::default(),
         })
     }
 
@@ -95,7 +95,8 @@ impl Oidc {
             return caller.ok_or(Error::InvalidToken);
         }
         let provider = self.provider.clone();
-        db.write(move |conn| meet(&provider, identity, conn)).await
+        db.write_repeatably(move |conn| meet(&provider, &identity, conn))
+            .await
     }
 
     /// Whom the token names. The algorithm is the key's, not the token's.
@@ -120,8 +121,16 @@ impl Oidc {
             .map_err(|_| Error::InvalidToken)?
             .claims;
         let text = |claim: &str| claims[claim].as_str();
+        // At most 255 ASCII characters (OpenID Connect Core, 2).
+        let proper = |sub: &&str| {
+            sub.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=255).contains(&sub.len())
+        };
+        let subject = text("sub").filter(proper).ok_or(Error::InvalidToken)?;
+        if text("iss") != Some(&self.provider.issuer) {
+            return Err(Error::InvalidToken);
+        }
         Ok(Identity {
-            subject: text("sub").ok_or(Error::InvalidToken)?.into(),
+            subject: subject.into(),
             username: text(&self.provider.username_claim).and_then(|name| Slug::new(name).ok()),
             name: text("name")
                 .and_then(|name| Name::new(name).ok())
@@ -134,15 +143,15 @@ impl Oidc {
 
     /// The key of that id: of the set that we have, or of a new one.
     async fn key(&self, id: Option<&str>) -> Result<Jwk> {
-        if let Ok(mut asked) = self.asked.try_lock()
+        if let Ok(asked) = self.asked.clone().try_lock_owned()
             && asked.is_some_and(|asked| asked.elapsed() > LIFE)
         {
-            self.renew(&mut asked).await;
+            self.renew(asked).await?;
         }
         if let Some(key) = self.known_key(id)? {
             return Ok(key);
         }
-        let mut asked = self.asked.lock().await;
+        let asked = self.asked.clone().lock_owned().await;
         // Somebody else may have asked while we waited.
         if let Some(key) = self.known_key(id)? {
             return Ok(key);
@@ -150,7 +159,7 @@ impl Oidc {
         let never = self.keys()?.is_empty();
         let pause = if never { FIRST_PAUSE } else { PAUSE };
         if asked.is_none_or(|asked| asked.elapsed() > pause) {
-            self.renew(&mut asked).await;
+            self.renew(asked).await?;
         }
         match self.known_key(id)? {
             Some(key) => Ok(key),
@@ -181,30 +190,45 @@ impl Oidc {
         })
     }
 
-    /// Asks the provider for its keys; those that we have stay where it does not answer.
-    async fn renew(&self, asked: &mut Option<Instant>) {
-        *asked = Some(Instant::now());
-        match self.fetch().await {
-            Ok(set) => {
-                let signing =
-                    |key: &Jwk| key.common.public_key_use != Some(PublicKeyUse::Encryption);
-                let keys = set["keys"].as_array().into_iter().flatten();
-                let keys = keys
-                    // Kinds of keys that we do not know are no reason to do without the others.
-                    .filter_map(|key| serde_json::from_value(key.clone()).ok())
-                    .filter(signing)
-                    .collect();
-                if let Ok(mut known) = self.keys.write() {
-                    *known = Arc::new(keys);
+    /// Asks the provider for its keys, also where whoever caused it goes away meanwhile.
+    async fn renew(&self, mut asked: OwnedMutexGuard<Option<Instant>>) -> Result<()> {
+        let oidc = self.clone();
+        let renewed = rt::spawn(async move {
+            let found = tokio::time::timeout(PATIENCE, oidc.fetch()).await;
+            match found.unwrap_or_else(|_| Err("it took too long".into())) {
+                Ok(keys) => {
+                    if let Ok(mut known) = oidc.keys.write() {
+                        *known = Arc::new(keys);
+                    }
+                }
+                // Those that we have stay.
+                Err(error) => {
+                    tracing::warn!(error, "the identity provider's keys could not be renewed")
                 }
             }
-            Err(error) => {
-                tracing::warn!(error, "the identity provider's keys could not be renewed");
-            }
-        }
+            *asked = Some(Instant::now());
+        });
+        renewed.await.map_err(Error::internal)
     }
 
-    async fn fetch(&self) -> Result<Value, String> {
+    /// The keys that sign, of the key set as it is now.
+    async fn fetch(&self) -> Result<Vec<Jwk>, String> {
+        let set = self.key_set().await?;
+        let keys = set["keys"].as_array().ok_or("the answer is no key set")?;
+        let verifies = |key: &Jwk| {
+            let uses = key.common.key_operations.as_ref();
+            key.common.public_key_use != Some(PublicKeyUse::Encryption)
+                && uses.is_none_or(|uses| uses.contains(&KeyOperations::Verify))
+        };
+        Ok(keys
+            .iter()
+            // Kinds of keys that we do not know are no reason to do without the others.
+            .filter_map(|key| serde_json::from_value(key.clone()).ok())
+            .filter(verifies)
+            .collect())
+    }
+
+    async fn key_set(&self) -> Result<Value, String> {
         let url = match &self.provider.key_set {
             Some(KeySet::File(path)) => {
                 let json = std::fs::read(path).map_err(|error| error.to_string())?;
@@ -291,11 +315,11 @@ fn known(issuer: &str, subject: &str, conn: &mut AnyConnection) -> Result<Option
 
 /// Binds the identity to the user of its username, once and for all: a username that the provider
 /// gives to somebody else later is not theirs here.
-fn meet(provider: &Provider, identity: Identity, conn: &mut AnyConnection) -> Result<Caller> {
+fn meet(provider: &Provider, identity: &Identity, conn: &mut AnyConnection) -> Result<Caller> {
     if let Some(caller) = known(&provider.issuer, &identity.subject, conn)? {
         return caller.ok_or(Error::InvalidToken);
     }
-    let username = identity.username.ok_or(Error::UnknownUser)?;
+    let username = identity.username.as_deref().ok_or(Error::UnknownUser)?;
     let user: Option<(i64, bool)> = users::table
         .filter(users::username_key.eq(username.to_lowercase()))
         .select((users::id, users::blocked))
@@ -313,9 +337,16 @@ fn meet(provider: &Provider, identity: Identity, conn: &mut AnyConnection) -> Re
             id
         }
         None if provider.create_users => {
-            let (name, email) = (identity.name.as_deref(), identity.email.unwrap_or_default());
-            let input = CreateUser::checked(&username, &email, name, None, false);
-            create(&input.map_err(|_| Error::UnknownUser)?, None, conn)?.id
+            let (name, email) = (identity.name.as_deref(), identity.email.as_deref());
+            let input = CreateUser::checked(username, email.unwrap_or_default(), name, None, false);
+            let created = create(&input.map_err(|_| Error::UnknownUser)?, None, conn);
+            // Another request of the same person was faster: to be begun again.
+            created
+                .map_err(|error| match error {
+                    Error::UsernameTaken => Error::Conflict,
+                    error => error,
+                })?
+                .id
         }
         None => return Err(Error::UnknownUser),
     };

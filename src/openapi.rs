@@ -31,7 +31,7 @@ use crate::scopes::Scope;
             an `Idempotency-Key` can be repeated: it happens once. Failures are problem documents (RFC 9457) that list every field that is wrong. \
             Lists are paged: send the `endCursor` of a page as `after`, or follow the `Link` header.",
         license(name = "MIT", identifier = "MIT"),
-        contact(name = "The operators of this instance", url = "/"),
+        contact(name = "The operators of this instance"),
     ),
     servers((url = "/", description = "This instance, in production or for tests")),
     tags(
@@ -164,6 +164,13 @@ impl Contract {
             None if method.is_safe() => &ANY,
             None => &[Scope::Manage],
         }
+    }
+
+    /// Whether there are operations at the path.
+    pub fn is_documented(&self, path: &str) -> bool {
+        self.operations
+            .iter()
+            .any(|operation| operation.path.is_match(path))
     }
 
     /// Whether anybody may read what is at the path.

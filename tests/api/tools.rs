@@ -138,3 +138,18 @@ pub async fn browse(address: &str, screenshot: &Path, scheme: &str, button: Opti
     );
     serde_json::from_slice(&output.stdout).unwrap()
 }
+
+/// What the expression is to a script of the page, in a browser.
+pub async fn run_in_page(address: &str, expression: &str) -> Value {
+    let mut browser = tool("script.js");
+    browser.arg(address).arg(expression);
+    let output = rt::task::spawn_blocking(move || browser.output().unwrap())
+        .await
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
