@@ -40,11 +40,13 @@ pub enum Error {
     Blocked,
     #[error("You need at least the {0} role in the namespace. Ask one of its owners for it.")]
     RoleRequired(Role),
-    #[error("Only an administrator can do this.")]
+    #[error("Only an administrator can do this. Ask one of them.")]
     AdminRequired,
     #[error("This instance lets only administrators create top-level namespaces. Ask one of them.")]
     NamespaceCreationRestricted,
-    #[error("Only the recipient of the award can do this.")]
+    #[error(
+        "Only the recipient of the award can do this. Ask them to, or sign in as them if that is you."
+    )]
     NotRecipient,
     #[error(
         "You may not change every field that you sent. Leave out those listed in errors; nothing was changed."
@@ -66,11 +68,15 @@ pub enum Error {
     UsernameTaken,
     #[error("There is a namespace at this path already. Choose another path.")]
     PathTaken,
-    #[error("The award is {0}. Only a pending one can be declined.")]
+    #[error(
+        "The award is {0}, and only a pending one can be declined or have its mail sent again. Read it to see where it stands."
+    )]
     NotPending(&'static str),
     #[error("The award is revoked, which is final. Award the achievement again instead.")]
     Revoked,
-    #[error("The recipient gets no mail: the account is blocked or does not display achievements.")]
+    #[error(
+        "The recipient gets no mail: the account is blocked or does not display achievements. Tell them in another way."
+    )]
     NoMail,
     #[error(
         "A link sent now would have expired: it is good for 30 days from the award. Ask the recipient to sign in and accept, or award again."

@@ -330,6 +330,7 @@ fn meet(provider: &Provider, identity: &Identity, conn: &mut AnyConnection) -> R
         Some((id, false)) => {
             let others = identities::table
                 .filter(identities::issuer.eq(&provider.issuer))
+                .filter(identities::subject.ne(&identity.subject))
                 .filter(identities::user_id.eq(id));
             if others.count().get_result::<i64>(conn)? > 0 {
                 return Err(Error::UnknownUser);

@@ -98,7 +98,7 @@ pub static PROBLEM_TYPES: [ProblemType; 38] = [
         name: "not-recipient",
         status: 403,
         title: "Not the recipient",
-        advice: "Only the recipient of the award can do this, not even an administrator.",
+        advice: "Only the recipient of the award can do this, not even an administrator. Ask them to.",
     },
     ProblemType {
         name: "fields-forbidden",
