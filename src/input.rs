@@ -357,7 +357,9 @@ pub struct Text<const MIN: usize, const MAX: usize>;
 
 impl<const MIN: usize, const MAX: usize> Rule for Text<MIN, MAX> {
     fn check(text: &str) -> Result<String, String> {
-        let text = text.trim();
+        // A byte order mark is a space to JavaScript and JSON Schema.
+        let text = text
+            .trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
         let length = text.chars().count();
         if text.chars().any(char::is_control) {
             Err("must not contain line breaks or other control characters".into())
