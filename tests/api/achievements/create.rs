@@ -113,6 +113,7 @@ async fn lengths_are_counted_in_characters_after_trimming() {
         ("a".repeat(256), String::new(), 422),
         ("b".into(), "é".repeat(1025), 422),
         ("\u{3000} ".into(), String::new(), 422),
+        ("\u{feff} ".into(), String::new(), 422),
     ];
 
     for (name, description, status) in cases {
