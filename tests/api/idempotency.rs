@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use accolade::auth::Role;
+use accolade::mail::{Mailer, Transport};
 use accolade::time::now;
 use actix_test::Client;
 use actix_web::http::Method;
@@ -485,6 +486,28 @@ async fn a_key_is_remembered_for_a_day() {
     // The new one is remembered in its turn.
     let again = post(&app, &root, "key", "/achievements/1/award", &body).await;
     assert_replayed(&again, &after);
+}
+
+#[actix_web::test]
+async fn what_is_a_day_old_is_swept_and_nothing_else() {
+    let (app, root, ada) = begin().await;
+    let (path, body) = ("/achievements/1/award", json!({ "userId": ada.id }));
+    post(&app, &root, "old", path, &body).await;
+    age(&app, Time::hours(25)).await;
+    let young = post(&app, &root, "young", path, &body).await;
+
+    let folder = app.database.directory.path().join("mail");
+    let mailer = Mailer::new(Transport::files(&folder).unwrap(), "accolade@example.com");
+    app.accolade.work_behind_the_scenes(mailer.unwrap());
+    for _ in 0..100 {
+        if rows(&app).await.len() == 1 {
+            break;
+        }
+        rt::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    assert_eq!(rows(&app).await.len(), 1);
+    assert_replayed(&post(&app, &root, "young", path, &body).await, &young);
 }
 
 #[actix_web::test]
