@@ -399,15 +399,30 @@ impl Rule for SlugRule {
     }
 }
 
-/// What lettre can send to, of at most 254 characters (RFC 5321).
+/// What lettre can send to at a host by its name, of at most 254 characters (RFC 5321): the `email`
+/// of JSON Schema, whose letters are those of ASCII.
 pub struct EmailRule;
+
+impl EmailRule {
+    /// Letters, digits and hyphens inside, between dots (RFC 1123).
+    fn is_host_name(domain: &str) -> bool {
+        domain.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        })
+    }
+}
 
 impl Rule for EmailRule {
     fn check(text: &str) -> Result<String, String> {
-        match text.trim() {
-            text if text.chars().count() <= 254 && text.parse::<lettre::Address>().is_ok() => {
-                Ok(text.into())
-            }
+        let text = text.trim();
+        let address = text.parse::<lettre::Address>().ok();
+        match address.filter(|_| text.is_ascii() && text.len() <= 254) {
+            Some(address) if Self::is_host_name(address.domain()) => Ok(text.into()),
             _ => Err(
                 "must be a mail address such as ada@example.com, of at most 254 characters".into(),
             ),

@@ -1,7 +1,8 @@
 //! Random requests made from the contract: valid, nearly valid and garbage. Whatever is sent, the answer
 //! is one that the contract lists, and never a fault of ours.
 //!
-//! FUZZ_REQUESTS says how many (`tests/run fuzz` sends 100,000), FUZZ_SEED repeats a run.
+//! FUZZ_REQUESTS says how many (`tests/run fuzz` sends 100,000). They are the same each time, so that a
+//! change is judged by what it changes; another FUZZ_SEED makes others.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -485,7 +486,7 @@ async fn whatever_is_sent_the_answer_is_in_the_contract() {
     let number =
         |name: &str| -> Option<u64> { std::env::var(name).ok().map(|text| text.parse().unwrap()) };
     let requests = number("FUZZ_REQUESTS").map_or(REQUESTS, |number| number as usize);
-    let seed = number("FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let seed = number("FUZZ_SEED").unwrap_or(1);
     println!("FUZZ_SEED={seed} FUZZ_REQUESTS={requests}");
     let contract: Value = serde_json::from_str(Contract::new().json()).unwrap();
     let operations = operations(&contract);

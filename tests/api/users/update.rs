@@ -117,3 +117,27 @@ async fn an_unknown_user_is_not_found() {
         assert_eq!(response.status, 404);
     }
 }
+
+#[actix_web::test]
+async fn a_mail_address_is_one_by_the_contract() {
+    let app = TestApp::new().await;
+    app.user("ada").await;
+
+    for (email, status) in [
+        (" ada@example.com ", 200),
+        ("Ada.Lovelace+1@ma-il.example", 200),
+        ("ada@xn--exmple-cua.com", 200),
+        ("ada@ex|mple.com", 422),
+        ("ada@exa_mple.com", 422),
+        ("ada@-example.com", 422),
+        ("ada@example..com", 422),
+        ("ada@[127.0.0.1]", 422),
+        ("ad\u{e4}@example.com", 422),
+        ("ada@ex\u{e4}mple.com", 422),
+    ] {
+        let body = json!({ "email": email });
+        let response = app.patch(&app.root(), "/users/ada", body).await;
+
+        assert_eq!(response.status, status, "{email}");
+    }
+}
