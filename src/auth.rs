@@ -13,6 +13,7 @@ use chrono::{Duration, NaiveDateTime};
 use deserr::Deserr;
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
+use diesel::sql_types::SmallInt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -155,6 +156,13 @@ impl Access {
     }
 }
 
+#[diesel::declare_sql_function]
+extern "SQL" {
+    // diesel's own has no type to be named.
+    #[aggregate]
+    fn max(role: SmallInt) -> Nullable<SmallInt>;
+}
+
 /// The highest role of the user in the namespace of the query around it, own or inherited.
 #[auto_type(no_type_alias)]
 pub fn role_in_namespace(user_id: i64) -> _ {
@@ -165,8 +173,7 @@ pub fn role_in_namespace(user_id: i64) -> _ {
         )
         .filter(namespace_ancestors::namespace_id.eq(namespaces::id))
         .filter(members::user_id.eq(user_id))
-        .select(members::role)
-        .order(members::role.desc())
+        .select(max(members::role))
         .single_value()
 }
 
@@ -277,11 +284,11 @@ async fn caller(header: &str, accolade: &Accolade) -> Result<Caller> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(Error::InvalidToken),
     };
-    let header = tokens::header(token)?;
-    if let Some(oidc) = &accolade.oidc
-        && !accolade.keys.signed(&header)
-    {
-        return oidc.caller(token, &header, &accolade.db).await;
+    if let Some(oidc) = &accolade.oidc {
+        let header = tokens::header(token)?;
+        if !accolade.keys.signed(&header) {
+            return oidc.caller(token, &header, &accolade.db).await;
+        }
     }
     let claims = accolade.keys.verify(token)?;
     let Some(token_id) = claims.token_id else {

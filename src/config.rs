@@ -135,6 +135,7 @@ impl Serving {
             rate_limit: self.rate_limit,
             admin_rate_limit: self.admin_rate_limit,
             sign_in_limit: self.sign_in_limit,
+            cache_limit: self.cache_limit,
             trusted_proxies: each(&self.trusted_proxies, network)?,
             origins: each(&self.cors_origins, origin)?,
             provider,
@@ -309,6 +310,15 @@ pub struct Serving {
     )]
     pub oidc_create_users: Switched,
 
+    /// How much memory the finished answers to public reads may take, in bytes; 0 to keep none
+    #[arg(
+        long,
+        env = "ACCOLADE_CACHE_LIMIT",
+        value_name = "BYTES",
+        default_value = "33554432"
+    )]
+    pub cache_limit: u64,
+
     /// How many threads take requests. As many as there are cores where it is not given
     #[arg(long, env = "ACCOLADE_WORKERS", value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
@@ -354,6 +364,8 @@ pub struct Config {
     pub rate_limit: u32,
     pub admin_rate_limit: u32,
     pub sign_in_limit: u32,
+    /// How much memory finished answers may take, in bytes; 0 for none.
+    pub cache_limit: u64,
     /// The proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The origins whose pages may call every operation.
@@ -372,6 +384,7 @@ impl Config {
                 rate_limit: 0,
                 admin_rate_limit: 0,
                 sign_in_limit: 0,
+                cache_limit: 32 << 20,
                 trusted_proxies: Vec::new(),
                 origins: Vec::new(),
                 provider: None,

@@ -17,6 +17,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 
 use crate::config::Config;
+use crate::observe::route;
 use crate::openapi::Contract;
 
 /// What a page may send besides what it always may.
@@ -65,8 +66,8 @@ pub async fn share<B: MessageBody>(
     // Whoever is refused before there is a route is told by the path.
     let early = request.headers().contains_key(ORIGIN) && read && contract.is_public(path);
     let mut response = next.call(request).await?;
-    let route = response.request().match_pattern();
-    let public = early || read && route.is_some_and(|route| contract.is_public_route(&route));
+    let public =
+        early || read && route(&mut response).is_some_and(|route| contract.is_public_route(&route));
     allow(response.headers_mut(), listed, public, depends);
     Ok(response.map_into_left_body())
 }

@@ -1,14 +1,17 @@
 //! The database; alone knows that there are two kinds.
 //!
 //! SQLite has one writing connection on a thread of its own, which commits the writes that wait
-//! together, so that they share a flush; PostgreSQL has a pool. Reads have a pool on either.
+//! together, so that they share a flush; PostgreSQL has a pool. Reads have a pool on either; those of
+//! SQLite are done at once, those of PostgreSQL wait for it elsewhere.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
+};
 use std::time::Duration;
 
 use actix_web::web;
@@ -34,6 +37,8 @@ const GROUP: usize = 64;
 const REPETITIONS: usize = 32;
 /// How many writes wait for SQLite's writing connection before more are refused.
 const QUEUE: usize = 1024;
+/// How often the observer looks for what others have written.
+const OBSERVED_EVERY: Duration = Duration::from_millis(100);
 
 /// A connection to either database.
 #[derive(diesel::MultiConnection)]
@@ -42,11 +47,26 @@ pub enum AnyConnection {
     Sqlite(SqliteConnection),
 }
 
+/// Runs a query on the connection that is behind `conn`. On that of either kind diesel writes the text of
+/// a query each time; on one that it knows, it knows the query by its type.
+macro_rules! directly {
+    ($conn:ident => $query:expr) => {
+        match $conn {
+            $crate::db::AnyConnection::Postgres($conn) => $query,
+            $crate::db::AnyConnection::Sqlite($conn) => $query,
+        }
+    };
+}
+pub(crate) use directly;
+
 /// The database of this instance.
 #[derive(Clone)]
 pub struct Db {
     readers: r2d2::Pool<Manager>,
+    /// Where is read from.
+    url: String,
     writer: Writer,
+    observer: Option<Sender<oneshot::Sender<()>>>,
     statements: Arc<AtomicU64>,
 }
 
@@ -82,6 +102,8 @@ impl Db {
         migrate(&mut first.connection)?;
         Ok(Self {
             readers: pool(manager(replica.unwrap_or(url), true)),
+            url: replica.unwrap_or(url).into(),
+            observer: None,
             writer: match first.connection {
                 AnyConnection::Sqlite(_) => Writer::Queue(start_writing(first, primary)?),
                 AnyConnection::Postgres(_) => Writer::Pool(pool(primary)),
@@ -90,8 +112,70 @@ impl Db {
         })
     }
 
-    /// Runs what only reads.
+    /// Has somebody look at the database, as readers see it: after each write, before that is
+    /// acknowledged, and every so often for the writes of others. They are told where there is no
+    /// connection, and get another one where they fail. The thread ends when the last [`Db`] is gone.
+    pub fn observed(
+        self,
+        mut observe: impl FnMut(Option<&mut AnyConnection>) -> QueryResult<()> + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let (observer, writes) = channel::<oneshot::Sender<()>>();
+        let url = self.url.clone();
+        let mut connection = None;
+        std::thread::Builder::new()
+            .name("observer".into())
+            .spawn(move || {
+                loop {
+                    let first = match writes.recv_timeout(OBSERVED_EVERY) {
+                        Ok(write) => Some(write),
+                        Err(RecvTimeoutError::Timeout) => None,
+                        Err(RecvTimeoutError::Disconnected) => break,
+                    };
+                    // Who waits is told by dropping the other end.
+                    let _writes: Vec<_> = first.into_iter().chain(writes.try_iter()).collect();
+                    if connection.is_none() {
+                        connection = establish(&url, true).ok();
+                    }
+                    if let Err(error) = observe(connection.as_mut()) {
+                        tracing::warn!(%error, "cannot see what has changed");
+                        connection = None;
+                    }
+                }
+            })
+            .map_err(|error| OpenError(error.to_string()))?;
+        Ok(Self {
+            observer: Some(observer),
+            ..self
+        })
+    }
+
+    /// Waits until what was just written has been observed.
+    async fn observe<T>(&self, written: Result<T>) -> Result<T> {
+        if let (Ok(_), Some(observer)) = (&written, &self.observer) {
+            let (write, observed) = oneshot::channel();
+            if observer.send(write).is_ok() {
+                let _ = observed.await; // Never sent: see above.
+            }
+        }
+        written
+    }
+
+    /// Runs what reads little, by an index. With SQLite, in place: handing it to another thread
+    /// would take as long.
     pub async fn read<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if let Writer::Queue(_) = self.writer
+            && let Some(pooled) = self.readers.try_get()
+        {
+            return unwound(|| with(pooled, operation));
+        }
+        self.scan(operation).await
+    }
+
+    /// Runs what may read much.
+    pub async fn scan<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -104,7 +188,7 @@ impl Db {
         &self,
         operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        match &self.writer {
+        let written = match &self.writer {
             Writer::Pool(pool) => {
                 let pool = pool.clone();
                 blocking(move || on(&pool, |connection| connection.transaction(operation))).await
@@ -128,11 +212,11 @@ impl Db {
                         Error::internal("the writing thread has ended")
                     }
                 })?;
-                answer
-                    .await
-                    .map_err(|_| Error::Unavailable("no transaction could be opened".into()))?
+                let lost = |_| Error::Unavailable("no transaction could be opened".into());
+                answer.await.map_err(lost).and_then(|result| result)
             }
-        }
+        };
+        self.observe(written).await
     }
 
     /// The same for what may find that others changed at the same moment what it saw
@@ -145,7 +229,7 @@ impl Db {
             return self.write(operation).await;
         };
         let pool = pool.clone();
-        blocking(move || {
+        let written = blocking(move || {
             on(&pool, |connection| {
                 let mut result = connection.transaction(&mut operation);
                 for _ in 0..REPETITIONS {
@@ -156,8 +240,8 @@ impl Db {
                 }
                 result
             })
-        })
-        .await
+        });
+        self.observe(written.await).await
     }
 
     /// How many statements this instance has run.
@@ -186,9 +270,16 @@ fn on<T>(
     pool: &r2d2::Pool<Manager>,
     operation: impl FnOnce(&mut AnyConnection) -> Result<T>,
 ) -> Result<T> {
-    let mut pooled = pool
+    let pooled = pool
         .get()
         .map_err(|error| Error::Unavailable(error.to_string()))?;
+    with(pooled, operation)
+}
+
+fn with<T>(
+    mut pooled: r2d2::PooledConnection<Manager>,
+    operation: impl FnOnce(&mut AnyConnection) -> Result<T>,
+) -> Result<T> {
     let result = operation(&mut pooled.connection);
     pooled.failed = matches!(result, Err(Error::Unavailable(_)));
     result
@@ -322,11 +413,13 @@ impl r2d2::ManageConnection for Manager {
     fn connect(&self) -> Result<Pooled, OpenError> {
         let mut connection = establish(&self.url, self.read_only)?;
         let statements = self.statements.clone();
-        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-            if let InstrumentationEvent::StartQuery { query, .. } = event {
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| match event {
+            InstrumentationEvent::StartQuery { query, .. } => {
                 statements.fetch_add(1, Ordering::Relaxed);
                 tracing::trace!(%query);
             }
+            InstrumentationEvent::CacheQuery { sql, .. } => tracing::trace!(prepared = sql),
+            _ => {}
         });
         Ok(Pooled {
             connection,
@@ -377,11 +470,14 @@ fn establish(url: &str, read_only: bool) -> Result<AnyConnection, OpenError> {
     }
     let mut sqlite = SqliteConnection::establish(path)?;
     sqlite.batch_execute(&format!(
-        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA query_only = {}",
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
         PATIENCE.as_millis(),
-        if read_only { "ON" } else { "OFF" },
     ))?;
+    // Savepoints undo in memory. Pages that are written often reach the file once in 16 MiB of log.
+    sqlite.batch_execute(match read_only {
+        true => "PRAGMA query_only = ON",
+        false => "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384",
+    })?;
     Ok(AnyConnection::Sqlite(sqlite))
 }
 

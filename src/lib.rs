@@ -5,6 +5,7 @@ mod answer;
 pub mod auth;
 pub mod avatars;
 mod award_acceptances;
+pub mod cache;
 pub mod config;
 mod cors;
 pub mod db;
@@ -34,6 +35,7 @@ pub mod tokens;
 pub mod user_achievements;
 pub mod users;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
@@ -46,6 +48,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::avatars::Avatars;
+use crate::cache::Cache;
 use crate::config::Config;
 use crate::db::Db;
 use crate::input::BODY_LIMIT;
@@ -70,6 +73,8 @@ pub struct Accolade {
     metrics: Data<Metrics>,
     contract: Data<Contract>,
     limits: Data<Limits>,
+    /// None where it is switched off.
+    cache: Option<Arc<Cache>>,
     oidc: Option<Data<Oidc>>,
 }
 
@@ -78,7 +83,18 @@ impl Accolade {
     pub fn new(config: Config, db: Db, keys: Keys, avatars: Avatars) -> Result<Self, String> {
         let oidc = config.provider.clone().map(Oidc::new).transpose();
         let oidc = oidc.map_err(|error| format!("cannot use the identity provider: {error}"))?;
+        let metrics = Data::new(Metrics::install());
+        let cache = (config.cache_limit > 0).then(|| Arc::new(Cache::new(config.cache_limit)));
+        let db = match cache.clone() {
+            Some(cache) => {
+                let mut position = None;
+                db.observed(move |connection| cache.look(&mut position, connection))
+                    .map_err(|error| error.to_string())?
+            }
+            None => db,
+        };
         Ok(Self {
+            cache,
             limits: Data::new(Limits::new(&config)),
             oidc: oidc.map(Data::new),
             config: Data::new(config),
@@ -87,15 +103,15 @@ impl Accolade {
             hashing: Data::new(Hashing::default()),
             avatars: Data::new(avatars),
             wake: Data::new(Notify::new()),
-            metrics: Data::new(Metrics::install()),
+            metrics,
             contract: Data::new(Contract::new()),
         })
     }
 }
 
 impl Accolade {
-    /// Does what nobody waits for: delivers mails, sweeps avatars daily, forgets first answers hourly
-    /// and who was counted every minute.
+    /// Does what nobody waits for: delivers mails, sweeps avatars daily, forgets first answers and changes
+    /// hourly and who was counted every minute.
     pub fn work_behind_the_scenes(&self, mailer: Mailer) {
         mail::deliver(self, mailer, &self.wake);
         let limits = self.limits.clone();
@@ -111,6 +127,17 @@ impl Accolade {
                 match db.write(idempotency::sweep).await {
                     Ok(swept) => tracing::debug!(swept, "forgot first answers"),
                     Err(error) => tracing::warn!(%error, "first answers were not forgotten"),
+                }
+                rt::time::sleep(Duration::from_secs(60 * 60)).await;
+            }
+        });
+        let db = self.db.clone();
+        rt::spawn(async move {
+            let mut settled = i64::MIN;
+            loop {
+                match db.write(move |conn| cache::sweep(settled, conn)).await {
+                    Ok(now) => settled = now,
+                    Err(error) => tracing::warn!(%error, "changes were not forgotten"),
                 }
                 rt::time::sleep(Duration::from_secs(60 * 60)).await;
             }
@@ -165,6 +192,7 @@ pub fn app(
         .default_service(web::to(openapi::unmatched))
         .wrap(from_fn(auth::authenticate))
         .wrap(from_fn(cors::share))
+        .wrap(from_fn(cache::remember))
         .wrap(from_fn(observe::observe))
 }
 

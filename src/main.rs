@@ -190,6 +190,8 @@ async fn run(command: Command, storage: Storage) -> Outcome {
                 .open()?
                 .write(move |conn| feature_flags::set_achievements(enabled, conn))
                 .await?;
+            // When it is told, it is so everywhere.
+            actix_web::rt::time::sleep(accolade::cache::FRESH).await;
             println!("Achievements are {}.", if enabled { "on" } else { "off" });
             Ok(())
         }

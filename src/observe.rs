@@ -66,11 +66,7 @@ pub async fn observe<B: MessageBody>(
         HeaderValue::from_static("nosniff"),
     );
 
-    let route: Arc<str> = response
-        .request()
-        .match_pattern()
-        .unwrap_or_else(|| "unmatched".into())
-        .into();
+    let route = route(&mut response).unwrap_or_else(|| "unmatched".into());
     let status = response.status().as_u16();
     let seconds = began.elapsed().as_secs_f64();
     let labels = [
@@ -93,6 +89,22 @@ pub async fn observe<B: MessageBody>(
     Ok(response)
 }
 
+/// The pattern of the route that a request took, kept with its answer: finding it takes as long as
+/// finding the route.
+#[derive(Clone)]
+pub struct Route(pub Option<Arc<str>>);
+
+/// The pattern of the route that the answer came from, where there is one.
+pub fn route<B>(response: &mut ServiceResponse<B>) -> Option<Arc<str>> {
+    if let Some(Route(route)) = response.response().extensions().get() {
+        return route.clone();
+    }
+    let route: Option<Arc<str>> = response.request().match_pattern().map(Arc::from);
+    let kept = Route(route.clone());
+    response.response_mut().extensions_mut().insert(kept);
+    route
+}
+
 /// The client's own id where it is safe to repeat, else a random one.
 fn request_id(request: &ServiceRequest) -> HeaderValue {
     let safe = |id: &&HeaderValue| {
@@ -102,11 +114,7 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
                 .iter()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/".contains(byte))
     };
-    let random = || {
-        let mut bytes = [0; 8];
-        let _ = aws_lc_rs::rand::fill(&mut bytes); // Zeros where there is no randomness: only a label.
-        HeaderValue::from_str(&format!("{:016x}", u64::from_be_bytes(bytes)))
-    };
+    let random = || HeaderValue::from_str(&format!("{:016x}", fastrand::u64(..)));
     request
         .headers()
         .get("x-request-id")

@@ -52,7 +52,7 @@ pub async fn list_achievements(
     db: Data<Db>,
 ) -> Result<Page<AchievementView>> {
     let key = NamespaceKey::parse(&namespace)?;
-    db.read(move |conn| list(&key, &viewer, &query, &config, conn))
+    db.scan(move |conn| list(&key, &viewer, &query, &config, conn))
         .await
 }
 

@@ -59,7 +59,7 @@ pub async fn list_unique_users(
     config: Data<Config>,
     db: Data<Db>,
 ) -> Result<Page<UniqueUser>> {
-    db.read(move |conn| list(*id, &viewer, &query, &config, conn))
+    db.scan(move |conn| list(*id, &viewer, &query, &config, conn))
         .await
 }
 

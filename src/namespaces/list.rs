@@ -43,7 +43,7 @@ pub async fn list_namespaces(
     config: Data<Config>,
     db: Data<Db>,
 ) -> Result<Page<NamespaceView>> {
-    db.read(move |conn| list(&query, &viewer, &config, conn))
+    db.scan(move |conn| list(&query, &viewer, &config, conn))
         .await
 }
 

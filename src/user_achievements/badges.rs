@@ -13,7 +13,7 @@ use crate::achievements::{AchievementRef, AchievementRefView};
 use crate::answer::Answer;
 use crate::auth::{Access, Viewer, role_in_namespace};
 use crate::config::Config;
-use crate::db::{AnyConnection, Db};
+use crate::db::{AnyConnection, Db, directly};
 use crate::error::{Error, Failure, Result, Violations};
 use crate::feature_flags::{ACHIEVEMENTS, require_achievements};
 use crate::input::Query;
@@ -146,30 +146,32 @@ fn load(key: &UserKey, viewer: &Viewer, conn: &mut AnyConnection) -> Result<Vec<
         .eq(users::id)
         .and(user_achievements::show_on_profile)
         .and(user_achievements::revoked_at.is_null());
-    let query = users::table
-        .left_join(user_achievements::table.on(shown))
-        .left_join(achievements::table.on(achievements::id.eq(user_achievements::achievement_id)))
-        .left_join(namespaces::table.on(namespaces::id.eq(achievements::namespace_id)))
-        .order((
-            user_achievements::priority,
-            user_achievements::awarded_at,
-            user_achievements::id,
-        ))
-        .select((
-            Recipient::as_select(),
-            feature_flags::table
-                .find(ACHIEVEMENTS)
-                .select(feature_flags::enabled)
-                .single_value(),
-            Option::<Shown>::as_select(),
-            Option::<AchievementRef>::as_select(),
-            Option::<NamespaceRef>::as_select(),
-            role_in_namespace(viewer.id()),
-        ));
-    Ok(match key {
-        UserKey::Id(id) => query.filter(users::id.eq(*id)).load(conn),
-        UserKey::Username(key) => query.filter(users::username_key.eq(key)).load(conn),
-    }?)
+    let flag = feature_flags::table
+        .find(ACHIEVEMENTS)
+        .select(feature_flags::enabled);
+    directly!(conn => {
+        let query = users::table
+            .left_join(user_achievements::table.on(shown))
+            .left_join(achievements::table.on(achievements::id.eq(user_achievements::achievement_id)))
+            .left_join(namespaces::table.on(namespaces::id.eq(achievements::namespace_id)))
+            .order((
+                user_achievements::priority,
+                user_achievements::awarded_at,
+                user_achievements::id,
+            ))
+            .select((
+                Recipient::as_select(),
+                flag.single_value(),
+                Option::<Shown>::as_select(),
+                Option::<AchievementRef>::as_select(),
+                Option::<NamespaceRef>::as_select(),
+                role_in_namespace(viewer.id()),
+            ));
+        Ok(match key {
+            UserKey::Id(id) => query.filter(users::id.eq(*id)).load(conn),
+            UserKey::Username(key) => query.filter(users::username_key.eq(key)).load(conn),
+        }?)
+    })
 }
 
 /// Each achievement of the profile once, where it comes first. None of a profile that is closed.

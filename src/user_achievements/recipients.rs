@@ -60,7 +60,7 @@ pub async fn list_recipients(
     config: Data<Config>,
     db: Data<Db>,
 ) -> Result<Page<UserAchievementView>> {
-    db.read(move |conn| list(*id, &viewer, &query, &config, conn))
+    db.scan(move |conn| list(*id, &viewer, &query, &config, conn))
         .await
 }
 

@@ -48,7 +48,7 @@ pub async fn list_users(
     config: Data<Config>,
     db: Data<Db>,
 ) -> Result<Page<UserView>> {
-    db.read(move |conn| list(&query, &caller, &config, conn))
+    db.scan(move |conn| list(&query, &caller, &config, conn))
         .await
 }
 

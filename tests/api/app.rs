@@ -114,7 +114,11 @@ impl TestApp {
 
     /// Another instance beside this one, on the same database and files.
     pub fn another(&self) -> Self {
-        let config = Config::new("https://accolade.test").unwrap();
+        self.beside(Config::new("https://accolade.test").unwrap())
+    }
+
+    /// The same with other settings.
+    pub fn beside(&self, config: Config) -> Self {
         let (server, accolade) = start(config, &self.database);
         Self {
             server,
@@ -419,12 +423,17 @@ impl TestApp {
 }
 
 /// An instance on the database.
-fn start(config: Config, database: &Database) -> (TestServer, Accolade) {
+pub fn open(config: Config, database: &Database) -> Accolade {
     let folder = database.directory.path();
     let db = Db::open(&database.url, None, 2).unwrap();
     let keys = Keys::from_file(&folder.join("signing-key.pem")).unwrap();
     let avatars = Avatars::open(None, &folder.join("avatars")).unwrap();
-    let accolade = Accolade::new(config, db, keys, avatars).unwrap();
+    Accolade::new(config, db, keys, avatars).unwrap()
+}
+
+/// The same on a port of its own.
+fn start(config: Config, database: &Database) -> (TestServer, Accolade) {
+    let accolade = open(config, database);
     let shared = accolade.clone();
     let server = actix_test::start(move || accolade::app(shared.clone()));
     (server, accolade)

@@ -189,20 +189,23 @@ fn root(server: &Server) -> String {
 /// A lock that holds until it is dropped.
 struct Lock(#[expect(dead_code, reason = "held, not read")] Raw);
 
-enum Raw {
+/// Another connection to the database.
+pub enum Raw {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 impl Raw {
-    fn open(url: &str) -> Self {
-        match url.strip_prefix("sqlite://") {
-            Some(path) => Self::Sqlite(SqliteConnection::establish(path).unwrap()),
-            None => Self::Postgres(PgConnection::establish(url).unwrap()),
-        }
+    pub fn open(url: &str) -> Self {
+        let Some(path) = url.strip_prefix("sqlite://") else {
+            return Self::Postgres(PgConnection::establish(url).unwrap());
+        };
+        let mut connection = Self::Sqlite(SqliteConnection::establish(path).unwrap());
+        connection.execute("PRAGMA busy_timeout = 5000");
+        connection
     }
 
-    fn execute(&mut self, sql: &str) {
+    pub fn execute(&mut self, sql: &str) {
         match self {
             Self::Sqlite(connection) => connection.batch_execute(sql).unwrap(),
             Self::Postgres(connection) => connection.batch_execute(sql).unwrap(),

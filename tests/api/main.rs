@@ -11,6 +11,7 @@ mod achievements;
 mod app;
 mod avatar_corpus;
 mod avatar_store;
+mod cache;
 mod command_line;
 mod conditions;
 mod cors;

@@ -242,10 +242,21 @@ fn serve(database: &Database, address: SocketAddr, environment: &[(String, Strin
         .env("ACCOLADE_ACHIEVEMENTS", "enabled")
         .env("RUST_LOG", "warn")
         .envs(environment.iter().cloned())
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .stderr(Stdio::inherit())
+        .stderr(
+            match environment.iter().any(|(name, _)| name == "RUST_LOG") {
+                true => log(database).into(),
+                false => Stdio::inherit(),
+            },
+        )
         .spawn()
         .unwrap()
+}
+
+/// Where the log goes of who asks for one.
+fn log(database: &Database) -> std::fs::File {
+    let log = database.directory.path().join("log");
+    let mut options = std::fs::File::options();
+    options.create(true).append(true).open(log).unwrap()
 }
 
 fn accolade(database: &Database) -> Command {

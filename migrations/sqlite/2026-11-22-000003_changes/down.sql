@@ -1,0 +1,16 @@
+DROP TRIGGER feature_flags_deleted;
+DROP TRIGGER feature_flags_updated;
+DROP TRIGGER feature_flags_inserted;
+DROP TRIGGER namespaces_deleted;
+DROP TRIGGER namespaces_updated;
+DROP TRIGGER namespaces_inserted;
+DROP TRIGGER users_deleted;
+DROP TRIGGER users_updated;
+DROP TRIGGER achievements_deleted;
+DROP TRIGGER achievements_updated;
+DROP TRIGGER achievements_inserted;
+DROP TRIGGER user_achievements_deleted;
+DROP TRIGGER user_achievements_updated;
+DROP TRIGGER user_achievements_inserted;
+DROP VIEW horizon;
+DROP TABLE changes;
