@@ -40,13 +40,14 @@ impl Mailer {
 
 /// Delivers for as long as the process lives. `wake` tells that a mail was queued here.
 pub fn deliver(accolade: &Accolade, mailer: Mailer, wake: &Arc<Notify>) {
-    let mailer = Arc::new(mailer);
+    // As long as the process: lettre cannot close its connections when the runtime has ended.
+    let mailer: &Mailer = Box::leak(Box::new(mailer));
     for _ in 0..DELIVERERS {
-        let (accolade, mailer, wake) = (accolade.clone(), mailer.clone(), wake.clone());
+        let (accolade, wake) = (accolade.clone(), wake.clone());
         rt::spawn(async move {
             let mut pause = Duration::ZERO;
             loop {
-                match deliver_one(&accolade, &mailer).await {
+                match deliver_one(&accolade, mailer).await {
                     Ok(Some(Outcome::Unreachable)) | Err(_) => {
                         pause = (pause * 2).clamp(Duration::from_secs(1), LONGEST_PAUSE);
                         rt::time::sleep(pause.mul_f64(1.0 + jitter() / 2.0)).await;

@@ -47,13 +47,12 @@ pub enum MailStatus {
     Failed,
 }
 
-/// Queues the mail of the award, in the transaction that makes it; again where there is one.
+/// Queues the mail of the award, in the transaction that makes it.
 pub fn queue_award(
     user_achievement_id: i64,
     now: NaiveDateTime,
     conn: &mut AnyConnection,
 ) -> Result<()> {
-    diesel::delete(award_mails::table.find(user_achievement_id)).execute(conn)?;
     diesel::insert_into(award_mails::table)
         .values((
             award_mails::user_achievement_id.eq(user_achievement_id),
@@ -62,6 +61,16 @@ pub fn queue_award(
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// Queues it in place of the one before.
+pub fn requeue_award(
+    user_achievement_id: i64,
+    now: NaiveDateTime,
+    conn: &mut AnyConnection,
+) -> Result<()> {
+    diesel::delete(award_mails::table.find(user_achievement_id)).execute(conn)?;
+    queue_award(user_achievement_id, now, conn)
 }
 
 /// A mail that is this worker's to deliver until its lease ends.

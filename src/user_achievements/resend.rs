@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Failure, Result};
 use crate::feature_flags::require_achievements;
-use crate::mail::queue_award;
+use crate::mail::requeue_award;
 use crate::time::now;
 use crate::tokens::LINK_LIFE;
 
@@ -69,6 +69,6 @@ fn resend(id: i64, caller: &Caller, conn: &mut AnyConnection) -> Result<Awarded>
     {
         return Err(Error::TooSoon((again - now).num_seconds() + 1));
     }
-    queue_award(id, now, conn)?;
+    requeue_award(id, now, conn)?;
     Awarded::find(id, &viewer, conn)
 }
