@@ -8,12 +8,13 @@ use std::path::Path;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use chrono::{Duration, NaiveDateTime};
+use chrono::{Duration, NaiveDateTime, Utc};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
 };
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -31,6 +32,8 @@ const ACCEPTANCE_TYPE: &str = "award-acceptance+jwt";
 pub const LINK_LIFE: Duration = Duration::days(30);
 /// No token of ours comes near this many bytes.
 const LONGEST: usize = 8 * 1024;
+/// How many verified tokens are remembered.
+const VERIFIED: usize = 1024;
 
 /// The keys that sign and verify.
 pub struct Keys {
@@ -41,9 +44,13 @@ pub struct Keys {
     acceptance_header: Header,
     acceptance_validation: Validation,
     public: JwkSet,
+    /// What tokens say whose signature was good, and until when: checking it again costs more than
+    /// most of what is done with them.
+    verified: Cache<Box<str>, (Claims, i64)>,
 }
 
 /// What a verified token says.
+#[derive(Clone, Copy)]
 pub struct Claims {
     pub user_id: i64,
     /// The personal access token, which must still exist; none for a session.
@@ -91,6 +98,7 @@ impl Keys {
             acceptance_header: header(ACCEPTANCE_TYPE),
             acceptance_validation: validation(ACCEPTANCE_AUDIENCE),
             public: JwkSet { keys: vec![jwk] },
+            verified: Cache::new(VERIFIED),
         })
     }
 
@@ -127,14 +135,22 @@ impl Keys {
 
     /// Whose token it is. The algorithm is pinned, never read from the token.
     pub fn verify(&self, token: &str) -> Result<Claims> {
+        if let Some((claims, expires_at)) = self.verified.get(token)
+            && Utc::now().timestamp() < expires_at
+        {
+            return Ok(claims);
+        }
         let claims = self
             .decode(token, &self.header, &self.validation)
             .map_err(|_| Error::InvalidToken)?;
         let number = |text: &str| text.parse().map_err(|_| Error::InvalidToken);
-        Ok(Claims {
+        let expires_at = claims.exp;
+        let claims = Claims {
             user_id: number(&claims.sub)?,
             token_id: claims.jti.as_deref().map(number).transpose()?,
-        })
+        };
+        self.verified.insert(token.into(), (claims, expires_at));
+        Ok(claims)
     }
 
     /// Signs the token of a mailed link.
@@ -245,8 +261,12 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 fn write_key(path: &Path) -> io::Result<()> {
-    let key = Ed25519KeyPair::generate()
-        .and_then(|key| key.to_pkcs8v1())
+    // Of the system's randomness: for its own, aws-lc first gathers entropy for a while.
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)?;
+    let key = Ed25519KeyPair::from_seed_unchecked(&seed)
+        .map_err(io::Error::other)?
+        .to_pkcs8v1()
         .map_err(io::Error::other)?;
     let body = BASE64_STANDARD.encode(key.as_ref());
     let mut file = OpenOptions::new()

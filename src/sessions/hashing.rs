@@ -1,3 +1,5 @@
+use std::sync::{Arc, LazyLock};
+
 use actix_web::web;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
@@ -10,15 +12,15 @@ pub struct Hashing {
     /// Bounds the memory that sign-ins take together.
     slots: Semaphore,
     /// What an unknown user's password is compared with, so that it takes as long.
-    nobody: String,
+    nobody: Arc<LazyLock<String>>,
 }
 
 impl Default for Hashing {
     fn default() -> Self {
-        let nobody = hash("nobody's password").unwrap_or_default();
+        let nobody = || hash("nobody's password").unwrap_or_default();
         Self {
             slots: Semaphore::new(4),
-            nobody,
+            nobody: Arc::new(LazyLock::new(nobody)),
         }
     }
 }
@@ -38,13 +40,13 @@ impl Hashing {
 
     /// Whether the password is that of the stored hash.
     pub async fn verify(&self, password: &str, stored: Option<String>) -> Result<bool> {
-        let (known, stored) = (
-            stored.is_some(),
-            stored.unwrap_or_else(|| self.nobody.clone()),
-        );
+        let (known, nobody) = (stored.is_some(), self.nobody.clone());
         let password = password.to_owned();
         let _slot = self.slots.acquire().await.map_err(Error::internal)?;
         let matches = web::block(move || {
+            // Made at the first sign-in, whoever that is: it tells nothing.
+            let nobody = LazyLock::force(&nobody);
+            let stored = stored.as_ref().unwrap_or(nobody);
             Argon2::default()
                 .verify_password(password.as_bytes(), stored.as_str())
                 .is_ok()
