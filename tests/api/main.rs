@@ -39,6 +39,7 @@ mod server;
 mod sessions;
 mod settings;
 mod slow_clients;
+mod statements;
 mod status_machine;
 mod tokens;
 mod tools;
