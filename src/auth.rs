@@ -18,7 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Accolade;
-use crate::db::AnyConnection;
+use crate::db::{AnyConnection, directly};
 use crate::error::{Error, Result, Violations};
 use crate::schema::{members, namespace_ancestors, namespaces, personal_access_tokens, users};
 use crate::scopes::{Scope, Scopes};
@@ -327,17 +327,19 @@ fn personal_access_token(
     user_id: i64,
     conn: &mut AnyConnection,
 ) -> Result<(Caller, Option<NaiveDateTime>)> {
-    let token: Option<(bool, String, Option<NaiveDateTime>)> = personal_access_tokens::table
-        .inner_join(users::table)
-        .filter(personal_access_tokens::id.eq(id))
-        .filter(users::id.eq(user_id).and(users::blocked.eq(false)))
-        .select((
-            users::admin,
-            personal_access_tokens::scopes,
-            personal_access_tokens::last_used_at,
-        ))
-        .first(conn)
-        .optional()?;
+    let token: Option<(bool, String, Option<NaiveDateTime>)> = directly!(conn => {
+        personal_access_tokens::table
+            .inner_join(users::table)
+            .filter(personal_access_tokens::id.eq(id))
+            .filter(users::id.eq(user_id).and(users::blocked.eq(false)))
+            .select((
+                users::admin,
+                personal_access_tokens::scopes,
+                personal_access_tokens::last_used_at,
+            ))
+            .first(conn)
+    })
+    .optional()?;
     let (admin, scopes, last_used_at) = token.ok_or(Error::InvalidToken)?;
     let caller = Caller {
         id: user_id,

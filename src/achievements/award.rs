@@ -6,21 +6,21 @@ use serde_json::Value as JsonValue;
 use tokio::sync::Notify;
 use utoipa::ToSchema;
 
-use super::Achievement;
+use super::{Achievement, AchievementRef};
 use crate::answer::Answer;
-use crate::auth::{Caller, Role, Viewer};
+use crate::auth::{Caller, Role, Viewer, role_in_namespace};
 use crate::config::Config;
-use crate::db::{AnyConnection, Db};
+use crate::db::{AnyConnection, Db, directly};
 use crate::error::{Error, Failure, Result, Violations};
-use crate::feature_flags::require_achievements;
+use crate::feature_flags::{ACHIEVEMENTS, require_achievements};
 use crate::idempotency::IdempotencyKey;
 use crate::input::{Json, Name};
 use crate::mail::queue_award;
-use crate::schema::user_achievements;
-use crate::settings::Settings;
+use crate::namespaces::NamespaceRef;
+use crate::schema::{achievements, feature_flags, namespaces, settings, user_achievements, users};
 use crate::time::now;
-use crate::user_achievements::{AwardMessage, Awarded, UserAchievementView};
-use crate::users::{Recipient, UserKey};
+use crate::user_achievements::{AwardMessage, Awarded, UserAchievement, UserAchievementView};
+use crate::users::{Recipient, UserKey, UserRef};
 
 #[derive(Deserr, ToSchema)]
 #[deserr(error = Violations, try_from(JsonValue) = AwardAchievement::read -> Violations)]
@@ -126,33 +126,111 @@ pub fn award(
     input: &AwardAchievement,
     conn: &mut AnyConnection,
 ) -> Result<Awarded> {
-    require_achievements(conn)?;
     let viewer = Viewer::from(caller);
-    Achievement::find(id, &viewer, conn)?
+    let (field, key) = input.recipient();
+    let Some(grounds) = grounds(id, caller, &key, conn)? else {
+        return refuse(id, &viewer, field, &key, conn);
+    };
+    let (achievement, namespace, role, recipient, awarder, enabled, auto_accept) = grounds;
+    let access = viewer.access(namespace.visibility, role);
+    if enabled != Some(true) || !access.has(Role::Maintainer) {
+        return refuse(id, &viewer, field, &key, conn);
+    }
+
+    let now = now();
+    let accepted = recipient.achievements_enabled && auto_accept == Some(true);
+    let award: UserAchievement = directly!(conn => {
+        diesel::insert_into(user_achievements::table)
+            .values((
+                user_achievements::achievement_id.eq(id),
+                user_achievements::user_id.eq(recipient.user.id),
+                user_achievements::awarded_by_user_id.eq(caller.id),
+                user_achievements::awarded_at.eq(now),
+                user_achievements::award_message.eq(input.award_message.as_deref().unwrap_or_default()),
+                user_achievements::accepted_at.eq(accepted.then_some(now)),
+                user_achievements::show_on_profile.eq(accepted),
+            ))
+            .returning(UserAchievement::as_returning())
+            .get_result(conn)
+    })?;
+    let mail = match recipient.gets_mail() {
+        true => Some(queue_award(award.id, now, conn)?),
+        false => None,
+    };
+    Ok(Awarded {
+        award,
+        achievement,
+        namespace,
+        recipient,
+        awarded_by: Some(awarder),
+        revoked_by: None,
+        mail,
+        access,
+    })
+}
+
+/// The achievement and its namespace, the caller's role there, the recipient, the caller, whether
+/// achievements are on and whether awards are born accepted.
+type Grounds = (
+    AchievementRef,
+    NamespaceRef,
+    Option<i16>,
+    Recipient,
+    UserRef,
+    Option<bool>,
+    Option<bool>,
+);
+
+/// All that an award depends on, in one query: no write is as frequent. None where something is missing.
+fn grounds(
+    id: i64,
+    caller: &Caller,
+    key: &UserKey,
+    conn: &mut AnyConnection,
+) -> Result<Option<Grounds>> {
+    let callers = diesel::alias!(users as callers);
+    let flag = feature_flags::table
+        .find(ACHIEVEMENTS)
+        .select(feature_flags::enabled);
+    let auto_accept = settings::table.select(settings::auto_accept);
+    directly!(conn => {
+        let query = users::table
+            .inner_join(achievements::table.on(achievements::id.eq(id)))
+            .inner_join(namespaces::table.on(namespaces::id.eq(achievements::namespace_id)))
+            .inner_join(callers.on(callers.field(users::id).eq(caller.id)))
+            .select((
+                AchievementRef::as_select(),
+                NamespaceRef::as_select(),
+                role_in_namespace(caller.id),
+                Recipient::as_select(),
+                callers.fields((users::id, users::username, users::name)),
+                flag.single_value(),
+                auto_accept.single_value(),
+            ));
+        let found = match key {
+            UserKey::Id(id) => query.filter(users::id.eq(*id)).first(conn),
+            UserKey::Username(key) => query.filter(users::username_key.eq(key)).first(conn),
+        };
+        Ok(found.optional()?)
+    })
+}
+
+/// Says why there is no award: the first reason that the caller may know.
+fn refuse(
+    id: i64,
+    viewer: &Viewer,
+    field: &'static str,
+    key: &UserKey,
+    conn: &mut AnyConnection,
+) -> Result<Awarded> {
+    require_achievements(conn)?;
+    Achievement::find(id, viewer, conn)?
         .access
         .require(Role::Maintainer)?;
-    let (field, key) = input.recipient();
-    let recipient = Recipient::find(&key, conn).map_err(|error| match error {
+    Recipient::find(key, conn).map_err(|error| match error {
         Error::NotFound => Error::invalid(field, "must be that of a user"),
         error => error,
     })?;
-
-    let now = now();
-    let accepted = recipient.achievements_enabled && Settings::load(conn)?.auto_accept;
-    let id: i64 = diesel::insert_into(user_achievements::table)
-        .values((
-            user_achievements::achievement_id.eq(id),
-            user_achievements::user_id.eq(recipient.user.id),
-            user_achievements::awarded_by_user_id.eq(caller.id),
-            user_achievements::awarded_at.eq(now),
-            user_achievements::award_message.eq(input.award_message.as_deref().unwrap_or_default()),
-            user_achievements::accepted_at.eq(accepted.then_some(now)),
-            user_achievements::show_on_profile.eq(accepted),
-        ))
-        .returning(user_achievements::id)
-        .get_result(conn)?;
-    if recipient.gets_mail() {
-        queue_award(id, now, conn)?;
-    }
-    Awarded::find(id, &viewer, conn)
+    // Nothing, any more: it has come about at this moment.
+    Err(Error::Conflict)
 }

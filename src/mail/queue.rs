@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::AnyConnection;
+use crate::db::{AnyConnection, directly};
 use crate::error::Result;
 use crate::schema::{achievements, award_mails, namespaces, user_achievements, users};
 
@@ -52,15 +52,21 @@ pub fn queue_award(
     user_achievement_id: i64,
     now: NaiveDateTime,
     conn: &mut AnyConnection,
-) -> Result<()> {
-    diesel::insert_into(award_mails::table)
-        .values((
-            award_mails::user_achievement_id.eq(user_achievement_id),
-            award_mails::queued_at.eq(now),
-            award_mails::next_attempt_at.eq(now),
-        ))
-        .execute(conn)?;
-    Ok(())
+) -> Result<AwardMail> {
+    directly!(conn => {
+        diesel::insert_into(award_mails::table)
+            .values((
+                award_mails::user_achievement_id.eq(user_achievement_id),
+                award_mails::queued_at.eq(now),
+                award_mails::next_attempt_at.eq(now),
+            ))
+            .execute(conn)
+    })?;
+    Ok(AwardMail {
+        queued_at: now,
+        sent_at: None,
+        failed_at: None,
+    })
 }
 
 /// Queues it in place of the one before.
@@ -68,7 +74,7 @@ pub fn requeue_award(
     user_achievement_id: i64,
     now: NaiveDateTime,
     conn: &mut AnyConnection,
-) -> Result<()> {
+) -> Result<AwardMail> {
     diesel::delete(award_mails::table.find(user_achievement_id)).execute(conn)?;
     queue_award(user_achievement_id, now, conn)
 }
