@@ -1,3 +1,0 @@
--- Most awards are never revoked, and need no entry here.
-DROP INDEX user_achievements_revoked_by;
-CREATE INDEX user_achievements_revoked_by ON user_achievements (revoked_by_user_id) WHERE revoked_by_user_id IS NOT NULL;
