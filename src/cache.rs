@@ -35,7 +35,7 @@ pub const FRESH: Duration = Duration::from_secs(1);
 /// How many changes are looked at in one go; of more, everything is forgotten.
 const MOST_CHANGES: i64 = 10_000;
 /// How many marks there are for what awards change. Two things that share one are forgotten together.
-const MARKS: usize = 1 << 14;
+const MARKS: usize = 1 << 17;
 /// About what an answer takes besides its body, in bytes.
 const HEAD: usize = 1024;
 
@@ -221,12 +221,13 @@ impl Cache {
             .limit(MOST_CHANGES)
             .load(connection)?;
         let settled = rows.first().map(|row| row.0);
-        let all = rows.len() < MOST_CHANGES as usize;
+        // Not all that there are, or a database that was put back.
+        let unclear = rows.len() == MOST_CHANGES as usize || settled < *position;
         let changes: Vec<_> = rows
             .into_iter()
             .filter_map(|(_, position, change)| position.map(|_| change))
             .collect();
-        if !all {
+        if unclear {
             self.forget(&[(None, None, None, None, None)]);
         } else if !changes.is_empty() {
             self.forget(&changes);
