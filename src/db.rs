@@ -475,7 +475,7 @@ fn establish(url: &str, read_only: bool) -> Result<AnyConnection, OpenError> {
     ))?;
     // Savepoints undo in memory. Pages that are written often reach the file once in 16 MiB of log.
     sqlite.batch_execute(match read_only {
-        true => "PRAGMA query_only = ON",
+        true => "PRAGMA query_only = ON; PRAGMA cache_size = -8192",
         false => "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384",
     })?;
     Ok(AnyConnection::Sqlite(sqlite))
