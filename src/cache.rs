@@ -26,7 +26,7 @@ use quick_cache::Weighter;
 
 use crate::Accolade;
 use crate::answer::is_known;
-use crate::db::AnyConnection;
+use crate::db::{AnyConnection, directly};
 use crate::observe::{Route, route};
 use crate::schema::{achievements, namespaces, users};
 
@@ -200,7 +200,7 @@ impl Cache {
     ) -> QueryResult<()> {
         // The first time there is nothing to forget.
         let since = position.unwrap_or(i64::MAX);
-        let rows: Vec<(i64, Option<i64>, Change)> = horizon::table
+        let rows: Vec<(i64, Option<i64>, Change)> = directly!(connection => horizon::table
             .left_join(changes::table.on(changes::position.ge(since)))
             .left_join(users::table.on(users::id.nullable().eq(changes::user_id)))
             .left_join(
@@ -219,7 +219,7 @@ impl Cache {
                 ),
             ))
             .limit(MOST_CHANGES)
-            .load(connection)?;
+            .load(connection))?;
         let settled = rows.first().map(|row| row.0);
         // Not all that there are, or a database that was put back.
         let unclear = rows.len() == MOST_CHANGES as usize || settled < *position;

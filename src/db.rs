@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web;
 use diesel::connection::{
@@ -33,6 +33,8 @@ const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/po
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many writes share a commit at most: a bound on how long the first of them waits.
 const GROUP: usize = 64;
+/// How long after a commit the next group is gathered: who has just been told of it comes again.
+const GATHER: Duration = Duration::from_millis(1);
 /// How often a write is begun again that others got in the way of.
 const REPETITIONS: usize = 32;
 /// How many writes wait for SQLite's writing connection before more are refused.
@@ -291,12 +293,15 @@ fn start_writing(mut pooled: Pooled, manager: Manager) -> Result<SyncSender<Writ
     std::thread::Builder::new()
         .name("writer".into())
         .spawn(move || {
+            let mut committed = Instant::now();
             while let Ok(first) = waiting.recv() {
+                std::thread::sleep(GATHER.saturating_sub(committed.elapsed()));
                 if let Err(error) = write_group(first, &waiting, &mut pooled.connection) {
                     tracing::warn!(%error, "a group of writes was not committed");
                     // A full disk ends SQLite's transaction behind diesel's back: begin afresh.
                     pooled = r2d2::ManageConnection::connect(&manager).unwrap_or(pooled);
                 }
+                committed = Instant::now();
             }
         })
         .map_err(|error| OpenError(error.to_string()))?;
