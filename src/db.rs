@@ -21,7 +21,8 @@ use diesel::connection::{
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -37,7 +38,7 @@ const GROUP: usize = 64;
 const GATHER: Duration = Duration::from_millis(1);
 /// How often a write is begun again that others got in the way of.
 const REPETITIONS: usize = 32;
-/// How many writes wait for SQLite's writing connection before more are refused.
+/// How many wait for SQLite's writing connection, or for one of a pool, before more are refused.
 const QUEUE: usize = 1024;
 /// How often the observer looks for what others have written.
 const OBSERVED_EVERY: Duration = Duration::from_millis(100);
@@ -64,7 +65,7 @@ pub(crate) use directly;
 /// The database of this instance.
 #[derive(Clone)]
 pub struct Db {
-    readers: r2d2::Pool<Manager>,
+    readers: Pool,
     /// Where is read from.
     url: String,
     writer: Writer,
@@ -75,7 +76,15 @@ pub struct Db {
 #[derive(Clone)]
 enum Writer {
     Queue(SyncSender<Write>),
-    Pool(r2d2::Pool<Manager>),
+    Pool(Pool),
+}
+
+/// Connections, and who waits for one: each in turn, and no more than [`QUEUE`].
+#[derive(Clone)]
+struct Pool {
+    connections: r2d2::Pool<Manager>,
+    turns: Arc<Semaphore>,
+    room: Arc<Semaphore>,
 }
 
 /// A write in the queue: run in the transaction of its group, it leaves what tells its caller
@@ -91,13 +100,15 @@ impl Db {
             read_only,
             statements: statements.clone(),
         };
-        let pool = |manager| {
-            r2d2::Pool::builder()
+        let pool = |manager| Pool {
+            connections: r2d2::Pool::builder()
                 .max_size(connections)
                 .min_idle(Some(1))
                 .connection_timeout(PATIENCE)
                 .test_on_check_out(false)
-                .build_unchecked(manager)
+                .build_unchecked(manager),
+            turns: Arc::new(Semaphore::new(connections as usize)),
+            room: Arc::new(Semaphore::new(QUEUE)),
         };
         let primary = manager(url, false);
         let mut first = r2d2::ManageConnection::connect(&primary)?;
@@ -169,7 +180,7 @@ impl Db {
         operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if let Writer::Queue(_) = self.writer
-            && let Some(pooled) = self.readers.try_get()
+            && let Some(pooled) = self.readers.connections.try_get()
         {
             return unwound(|| with(pooled, operation));
         }
@@ -181,8 +192,7 @@ impl Db {
         &self,
         operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let pool = self.readers.clone();
-        blocking(move || on(&pool, operation)).await
+        self.readers.run(operation).await
     }
 
     /// Runs what writes in one transaction, and returns once that is durable.
@@ -192,8 +202,8 @@ impl Db {
     ) -> Result<T> {
         let written = match &self.writer {
             Writer::Pool(pool) => {
-                let pool = pool.clone();
-                blocking(move || on(&pool, |connection| connection.transaction(operation))).await
+                pool.run(|connection| connection.transaction(operation))
+                    .await
             }
             Writer::Queue(queue) => {
                 let (reply, answer) = oneshot::channel();
@@ -230,18 +240,15 @@ impl Db {
         let Writer::Pool(pool) = &self.writer else {
             return self.write(operation).await;
         };
-        let pool = pool.clone();
-        let written = blocking(move || {
-            on(&pool, |connection| {
-                let mut result = connection.transaction(&mut operation);
-                for _ in 0..REPETITIONS {
-                    if !matches!(result, Err(Error::Conflict)) {
-                        break;
-                    }
-                    result = connection.transaction(&mut operation);
+        let written = pool.run(move |connection| {
+            let mut result = connection.transaction(&mut operation);
+            for _ in 0..REPETITIONS {
+                if !matches!(result, Err(Error::Conflict)) {
+                    break;
                 }
-                result
-            })
+                result = connection.transaction(&mut operation);
+            }
+            result
         });
         self.observe(written.await).await
     }
@@ -252,13 +259,29 @@ impl Db {
     }
 }
 
-/// Off the request threads, which must not wait for a disk or another machine.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    web::block(move || unwound(work))
-        .await
-        .map_err(Error::internal)?
+impl Pool {
+    /// Runs the operation off the request threads, which must not wait for a disk or another machine.
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let refused = |reason: &str| Error::Unavailable(reason.into());
+        let place = self.room.clone().try_acquire_owned();
+        let place = place.map_err(|_| refused("too many requests wait for a connection"))?;
+        let turn = timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
+        let turn = turn.map_err(|_| refused("no connection was free in time"))?;
+        let connections = self.connections.clone();
+        let work = move || {
+            let _until_then = (place, turn);
+            let pooled = connections
+                .get()
+                .map_err(|error| Error::Unavailable(error.to_string()))?;
+            with(pooled, operation)
+        };
+        web::block(|| unwound(work))
+            .await
+            .map_err(Error::internal)?
+    }
 }
 
 /// A panic is a failure of one operation, not of the thread that runs it.
@@ -268,16 +291,6 @@ fn unwound<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// Runs the operation on a connection of the pool, which is not used again where it failed us.
-fn on<T>(
-    pool: &r2d2::Pool<Manager>,
-    operation: impl FnOnce(&mut AnyConnection) -> Result<T>,
-) -> Result<T> {
-    let pooled = pool
-        .get()
-        .map_err(|error| Error::Unavailable(error.to_string()))?;
-    with(pooled, operation)
-}
-
 fn with<T>(
     mut pooled: r2d2::PooledConnection<Manager>,
     operation: impl FnOnce(&mut AnyConnection) -> Result<T>,

@@ -1,17 +1,20 @@
 //! The database itself: migrations, and what clients are told when it fails.
 
 use std::process::Command;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use accolade::error::Error;
 use actix_web::http::Method;
-use actix_web::rt;
+use actix_web::{ResponseError, rt};
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
-use crate::app::Database;
+use crate::app::{Database, TestApp};
 use crate::server::Server;
 
 #[test]
@@ -184,6 +187,43 @@ fn root(server: &Server) -> String {
         "--admin",
     ]);
     server.print(&["token", "create", "root"])
+}
+
+#[actix_web::test]
+async fn so_many_writes_wait_in_turn_and_more_are_refused_at_once() {
+    let app = TestApp::new().await;
+    let (release, wait) = mpsc::channel::<()>();
+    let (wait, done) = (Arc::new(Mutex::new(wait)), Arc::new(Mutex::new(Vec::new())));
+    let writes = (0..1200).map(|number| {
+        let (wait, done) = (wait.clone(), done.clone());
+        app.accolade.db.write(move |_| {
+            // Until it is released, for ever after.
+            let _ = wait.lock().unwrap().recv();
+            done.lock().unwrap().push(number);
+            Ok(())
+        })
+    });
+
+    let release = async {
+        rt::time::sleep(Duration::from_millis(500)).await;
+        drop(release);
+    };
+    let (written, ()) = join(join_all(writes), release).await;
+
+    let refused: Vec<_> = written
+        .iter()
+        .filter_map(|one| one.as_ref().err())
+        .collect();
+    assert!((170..=180).contains(&refused.len()), "{}", refused.len());
+    for error in refused {
+        assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        let answer = error.error_response();
+        assert_eq!(answer.status(), 503);
+        assert!(answer.headers().contains_key("retry-after"));
+    }
+    for (place, number) in done.lock().unwrap().iter().enumerate() {
+        assert!(place.abs_diff(*number) <= 8, "{number} at {place}");
+    }
 }
 
 /// A lock that holds until it is dropped.
