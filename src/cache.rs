@@ -198,7 +198,7 @@ impl Cache {
         position: &mut Option<i64>,
         connection: &mut AnyConnection,
     ) -> QueryResult<()> {
-        // The first time there is nothing to forget.
+        // The first time, only where to go on from.
         let since = position.unwrap_or(i64::MAX);
         let rows: Vec<(i64, Option<i64>, Change)> = directly!(connection => horizon::table
             .left_join(changes::table.on(changes::position.ge(since)))
@@ -221,8 +221,9 @@ impl Cache {
             .limit(MOST_CHANGES)
             .load(connection))?;
         let settled = rows.first().map(|row| row.0);
-        // Not all that there are, or a database that was put back.
-        let unclear = rows.len() == MOST_CHANGES as usize || settled < *position;
+        // The first look, not all that there are, or a database that was put back.
+        let unclear =
+            position.is_none() || rows.len() == MOST_CHANGES as usize || settled < *position;
         let changes: Vec<_> = rows
             .into_iter()
             .filter_map(|(_, position, change)| position.map(|_| change))

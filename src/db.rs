@@ -149,9 +149,10 @@ impl Db {
                     if connection.is_none() {
                         connection = establish(&url, true).ok();
                     }
-                    if let Err(error) = observe(connection.as_mut()) {
+                    if let Err(error) = observe(connection.as_mut())
+                        && connection.take().is_some()
+                    {
                         tracing::warn!(%error, "cannot see what has changed");
-                        connection = None;
                     }
                 }
             })
