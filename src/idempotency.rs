@@ -6,7 +6,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use aws_lc_rs::digest::{Context, SHA256, digest};
-use chrono::{Duration, NaiveDateTime};
+use chrono::Duration;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use serde::Serialize;
@@ -78,6 +78,9 @@ impl IdempotencyKey {
             return Ok((first, true));
         }
         let claimed = conn.transaction(|conn| {
+            // Looks at the age again: another instance may have put its own in place of an old one.
+            diesel::delete(key.row(caller).filter(idempotency_keys::created_at.le(now() - LIFE)))
+                .execute(conn)?;
             diesel::insert_into(idempotency_keys::table)
                 .values((
                     idempotency_keys::user_id.eq(caller.id),
@@ -121,27 +124,22 @@ impl Key {
         idempotency_keys::table.find((caller.id, self.operation.clone(), self.hash.clone()))
     }
 
-    /// The first result, where the key was used for the same request; forgets one that is too old.
+    /// The first result, where the key was used for the same request and that is not too long ago.
     fn first<T: DeserializeOwned>(
         &self,
         caller: &Caller,
         fingerprint: &str,
         conn: &mut AnyConnection,
     ) -> Result<Option<T>> {
-        let columns = (
-            idempotency_keys::fingerprint,
-            idempotency_keys::answer,
-            idempotency_keys::created_at,
-        );
-        let first: Option<(String, String, NaiveDateTime)> =
-            self.row(caller).select(columns).first(conn).optional()?;
-        let Some((used_for, answer, created_at)) = first else {
+        let first: Option<(String, String)> = self
+            .row(caller)
+            .filter(idempotency_keys::created_at.gt(now() - LIFE))
+            .select((idempotency_keys::fingerprint, idempotency_keys::answer))
+            .first(conn)
+            .optional()?;
+        let Some((used_for, answer)) = first else {
             return Ok(None);
         };
-        if created_at <= now() - LIFE {
-            diesel::delete(self.row(caller)).execute(conn)?;
-            return Ok(None);
-        }
         if used_for != fingerprint {
             return Err(Error::KeyReused);
         }
