@@ -147,7 +147,7 @@ impl Db {
                     // Who waits is told by dropping the other end.
                     let _writes: Vec<_> = first.into_iter().chain(writes.try_iter()).collect();
                     if connection.is_none() {
-                        connection = establish(&url, true).ok();
+                        connection = establish(&url, true).and_then(by_index).ok();
                     }
                     if let Err(error) = observe(connection.as_mut())
                         && connection.take().is_some()
@@ -498,6 +498,17 @@ fn establish(url: &str, read_only: bool) -> Result<AnyConnection, OpenError> {
         false => "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384",
     })?;
     Ok(AnyConnection::Sqlite(sqlite))
+}
+
+/// Has PostgreSQL follow the indexes whatever it estimates. It plans the query of the observer once, when
+/// there is little to be seen, or by statistics that say nothing of what has just come.
+fn by_index(mut connection: AnyConnection) -> Result<AnyConnection, OpenError> {
+    if let AnyConnection::Postgres(postgres) = &mut connection {
+        postgres.batch_execute(
+            "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off",
+        )?;
+    }
+    Ok(connection)
 }
 
 /// Why a database could not be opened, in a line for the operator.

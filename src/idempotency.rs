@@ -79,8 +79,11 @@ impl IdempotencyKey {
         }
         let claimed = conn.transaction(|conn| {
             // Looks at the age again: another instance may have put its own in place of an old one.
-            diesel::delete(key.row(caller).filter(idempotency_keys::created_at.le(now() - LIFE)))
-                .execute(conn)?;
+            diesel::delete(
+                key.row(caller)
+                    .filter(idempotency_keys::created_at.le(now() - LIFE)),
+            )
+            .execute(conn)?;
             diesel::insert_into(idempotency_keys::table)
                 .values((
                     idempotency_keys::user_id.eq(caller.id),

@@ -1,11 +1,13 @@
 //! What the database is asked: statements that are prepared once, and lists that follow an index.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use actix_web::http::Method;
+use actix_web::rt::time::sleep;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -33,15 +35,16 @@ const READS: [&str; 19] = [
     "/user-achievements/1",
 ];
 
-/// A server that logs its statements, and keeps no answers. With its administrator's token and that
-/// of a maintainer, ada.
-async fn logged() -> (Server, String, String) {
-    let settings = [
-        ("RUST_LOG", "accolade::db=trace"),
-        ("ACCOLADE_LOG_FORMAT", "json"),
-        ("ACCOLADE_CACHE_LIMIT", "0"),
-    ];
-    let server = Server::start_with(&settings).await;
+/// Has a server log its statements, and keep no answers.
+const LOGGED: [(&str, &str); 3] = [
+    ("RUST_LOG", "accolade::db=trace"),
+    ("ACCOLADE_LOG_FORMAT", "json"),
+    ("ACCOLADE_CACHE_LIMIT", "0"),
+];
+
+/// A server, its administrator's token and that of a maintainer, ada.
+async fn begin(settings: &[(&str, &str)]) -> (Server, String, String) {
+    let server = Server::start_with(settings).await;
     for (username, admin) in [("root", &["--admin"][..]), ("ada", &[])] {
         let create = ["user", "create", username, "--email", "a@example.com"];
         server.print(&[&create[..], admin].concat());
@@ -100,7 +103,7 @@ fn log(server: &Server, member: &str) -> Vec<String> {
 
 #[actix_web::test]
 async fn what_is_asked_often_is_prepared_once_a_connection() {
-    let (server, root, ada) = logged().await;
+    let (server, root, ada) = begin(&LOGGED).await;
     for _ in 0..30 {
         for path in READS {
             call(&server, Method::GET, &root, path, Value::Null).await;
@@ -187,7 +190,7 @@ const SMALL: [&str; 6] = [
 
 #[actix_web::test]
 async fn every_read_follows_an_index() {
-    let (server, root, ada) = logged().await;
+    let (server, root, ada) = begin(&LOGGED).await;
     for path in READS {
         for token in ["", &ada, &root] {
             let answer = server.call(Method::GET, token, path, Value::Null);
@@ -222,4 +225,41 @@ async fn every_read_follows_an_index() {
             assert!(!sorted || one_user, "{query}\n{plan}");
         }
     }
+}
+
+#[derive(QueryableByName)]
+struct Reads {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+}
+
+#[actix_web::test]
+async fn what_changed_before_is_not_read_again() {
+    let (mut server, _, ada) = begin(&[]).await;
+    if server.database_url().starts_with("sqlite") {
+        return; // Only PostgreSQL keeps a plan from when there was nothing to be read.
+    }
+    server.execute("DELETE FROM changes");
+    server.execute("VACUUM (ANALYZE) changes");
+    server.terminate().await;
+    server.restart().await;
+    let mut connection = PgConnection::establish(server.database_url()).unwrap();
+    let mut scanned = || -> i64 {
+        let query =
+            "SELECT seq_tup_read AS rows FROM pg_stat_user_tables WHERE relname = 'changes'";
+        let reads: Reads = diesel::sql_query(query)
+            .get_result(&mut connection)
+            .unwrap();
+        reads.rows
+    };
+
+    let before = scanned();
+    for _ in 0..100 {
+        award(&server, &ada).await;
+    }
+    // They are counted once a second.
+    sleep(Duration::from_secs(2)).await;
+
+    let scanned = scanned() - before;
+    assert!(scanned < 100, "{scanned} rows for 100 awards");
 }
