@@ -34,7 +34,9 @@ const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/po
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many writes share a commit at most: a bound on how long the first of them waits.
 const GROUP: usize = 64;
-/// How long after a commit the next group is gathered: who has just been told of it comes again.
+/// A group of fewer waits for others to come.
+const FEW: usize = 8;
+/// Until how long after a commit it does so: who has just been told of that comes again.
 const GATHER: Duration = Duration::from_millis(1);
 /// How often a write is begun again that others got in the way of.
 const REPETITIONS: usize = 32;
@@ -309,8 +311,12 @@ fn start_writing(mut pooled: Pooled, manager: Manager) -> Result<SyncSender<Writ
         .spawn(move || {
             let mut committed = Instant::now();
             while let Ok(first) = waiting.recv() {
-                std::thread::sleep(GATHER.saturating_sub(committed.elapsed()));
-                if let Err(error) = write_group(first, &waiting, &mut pooled.connection) {
+                let mut group = vec![first];
+                group.extend(waiting.try_iter().take(FEW));
+                if group.len() < FEW {
+                    std::thread::sleep(GATHER.saturating_sub(committed.elapsed()));
+                }
+                if let Err(error) = write_group(group, &waiting, &mut pooled.connection) {
                     tracing::warn!(%error, "a group of writes was not committed");
                     // A full disk ends SQLite's transaction behind diesel's back: begin afresh.
                     pooled = r2d2::ManageConnection::connect(&manager).unwrap_or(pooled);
@@ -322,15 +328,17 @@ fn start_writing(mut pooled: Pooled, manager: Manager) -> Result<SyncSender<Writ
     Ok(queue)
 }
 
-/// Commits a write and those that wait behind it together, each in a savepoint of its own.
+/// Commits a group of writes and those that come meanwhile together, each in a savepoint of its own.
 fn write_group(
-    first: Write,
+    group: Vec<Write>,
     waiting: &Receiver<Write>,
     connection: &mut AnyConnection,
 ) -> QueryResult<()> {
     begin_immediate(connection)?;
-    let answers: Vec<_> = std::iter::once(first)
-        .chain(waiting.try_iter().take(GROUP - 1))
+    let more = GROUP - group.len();
+    let answers: Vec<_> = group
+        .into_iter()
+        .chain(waiting.try_iter().take(more))
         .map(|write| write(connection))
         .collect();
     let committed =
@@ -492,10 +500,10 @@ fn establish(url: &str, read_only: bool) -> Result<AnyConnection, OpenError> {
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
         PATIENCE.as_millis(),
     ))?;
-    // Savepoints undo in memory. Pages that are written often reach the file once in 16 MiB of log.
+    // Savepoints undo in memory.
     sqlite.batch_execute(match read_only {
         true => "PRAGMA query_only = ON; PRAGMA cache_size = -8192",
-        false => "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384",
+        false => "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384",
     })?;
     Ok(AnyConnection::Sqlite(sqlite))
 }

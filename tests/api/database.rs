@@ -214,17 +214,19 @@ async fn so_many_writes_wait_in_turn_and_more_are_refused_at_once() {
         .iter()
         .filter_map(|one| one.as_ref().err())
         .collect();
-    assert!((170..=180).contains(&refused.len()), "{}", refused.len());
+    // Those that are under way have left the queue.
+    assert!((160..=180).contains(&refused.len()), "{}", refused.len());
     for error in refused {
         assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
         let answer = error.error_response();
         assert_eq!(answer.status(), 503);
         assert!(answer.headers().contains_key("retry-after"));
     }
-    for (place, number) in done.lock().unwrap().iter().enumerate() {
-        // Those that have a connection are not ordered among themselves.
-        assert!(place.abs_diff(*number) <= 100, "{number} at {place}");
-    }
+    // Those that have a connection are not ordered among themselves, and any may be held up there.
+    let done = done.lock().unwrap();
+    let places = done.iter().enumerate();
+    let off: usize = places.map(|(place, number)| place.abs_diff(*number)).sum();
+    assert!(off / done.len() <= 50, "{done:?}");
 }
 
 /// A lock that holds until it is dropped.
