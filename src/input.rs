@@ -352,18 +352,20 @@ pub type Email = Checked<EmailRule>;
 /// A password as it is set.
 pub type Password = Checked<PasswordRule>;
 
-/// Plain text of `MIN` to `MAX` characters, trimmed, without control characters.
+/// Plain text of `MIN` to `MAX` characters, trimmed, without control characters inside.
 pub struct Text<const MIN: usize, const MAX: usize>;
 
 impl<const MIN: usize, const MAX: usize> Rule for Text<MIN, MAX> {
     fn check(text: &str) -> Result<String, String> {
+        let text = text.trim_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']);
+        if text.chars().any(char::is_control) {
+            return Err("must not contain line breaks or other control characters".into());
+        }
         // A byte order mark is a space to JavaScript and JSON Schema.
         let text = text
             .trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
         let length = text.chars().count();
-        if text.chars().any(char::is_control) {
-            Err("must not contain line breaks or other control characters".into())
-        } else if length < MIN {
+        if length < MIN {
             Err("must not be blank".into())
         } else if length > MAX {
             Err(format!(

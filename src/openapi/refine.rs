@@ -513,10 +513,11 @@ const STRINGS: [(&str, u32, &str); 17] = [
     ("webUrl", 4096, URL),
 ];
 
-/// No control characters.
-const LINE: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";
+/// No control characters but those that are trimmed.
+const LINE: &str = r"^[\t-\r ]*[^\x00-\x1F\x7F-\x9F]*[\t-\r ]*$";
 /// The same, and not blank.
-const NAME: &str = r"^[^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x1F\x7F-\x9F]*$";
+const NAME: &str =
+    r"^[\t-\r ]*[^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x1F\x7F-\x9F]*[\t-\r ]*$";
 /// Letters, digits, `.`, `_` and `-`; no number, and not dots and dashes alone.
 const SLUG: &str = "^[0-9.-]*([A-Za-z_]|[0-9][.-]|[.-][0-9])[A-Za-z0-9._-]*$";
 /// Such, or a number.

@@ -613,6 +613,39 @@ async fn strange_characters_in_bodies_are_never_our_fault() {
 }
 
 #[actix_web::test]
+async fn a_text_is_taken_where_the_contract_takes_it() {
+    let app = world().await;
+    let contract = app.get(ANONYMOUS, "/openapi.json").await.json;
+    let members = &contract["components"]["schemas"]["UpdateAchievement"]["properties"];
+    let alone = [
+        "\n", "\u{1c}", "\u{85}", "\u{200b}", "\u{2028}", "\u{3000}", "\u{feff}",
+    ];
+    let around = |space: &&str| {
+        [
+            format!("{space}Ada{space}"),
+            format!(" {space} Ada"),
+            format!("A{space}a"),
+        ]
+    };
+    let texts = alone.iter().flat_map(around).chain(alone.map(String::from));
+
+    for text in texts.chain(["", " ", " Ada ", "\u{c}\u{2003}\tAda"].map(String::from)) {
+        for member in ["name", "description"] {
+            let validator = jsonschema::validator_for(&members[member]).unwrap();
+            let body = json!({ member: text });
+            let response = app.patch(&app.root(), "/achievements/1", body).await;
+
+            let is_valid = validator.is_valid(&json!(text));
+            assert_eq!(
+                response.status,
+                if is_valid { 200 } else { 422 },
+                "{member}: {text:?}"
+            );
+        }
+    }
+}
+
+#[actix_web::test]
 async fn a_nul_is_refused_in_every_text() {
     let app = world().await;
     let texts = [
