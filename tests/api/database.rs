@@ -222,11 +222,17 @@ async fn so_many_writes_wait_in_turn_and_more_are_refused_at_once() {
         assert_eq!(answer.status(), 503);
         assert!(answer.headers().contains_key("retry-after"));
     }
-    // Those that have a connection are not ordered among themselves, and any may be held up there.
+    // SQLite has one that writes. Those that have a connection to PostgreSQL are not ordered among
+    // themselves, and any may be held up there.
+    let most = if app.database.url.starts_with("sqlite") {
+        0
+    } else {
+        50
+    };
     let done = done.lock().unwrap();
     let places = done.iter().enumerate();
     let off: usize = places.map(|(place, number)| place.abs_diff(*number)).sum();
-    assert!(off / done.len() <= 50, "{done:?}");
+    assert!(off <= most * done.len(), "{done:?}");
 }
 
 /// A lock that holds until it is dropped.
