@@ -28,6 +28,7 @@ use crate::Accolade;
 use crate::answer::is_known;
 use crate::db::{AnyConnection, directly};
 use crate::observe::{Route, route};
+use crate::openapi::CONTRACT;
 use crate::schema::{achievements, namespaces, users};
 
 /// How old the knowledge of what others have changed may be.
@@ -311,8 +312,8 @@ pub async fn remember<B: MessageBody>(
     }
     let made_at = cache.clock.load(Ordering::SeqCst);
     let mut response = next.call(request).await?;
-    let Some(route) = route(&mut response)
-        .filter(|route| response.status() == StatusCode::OK && is_kept(route, &accolade))
+    let Some(route) =
+        route(&mut response).filter(|route| response.status() == StatusCode::OK && is_kept(route))
     else {
         return Ok(response.map_into_right_body());
     };
@@ -343,9 +344,9 @@ pub async fn remember<B: MessageBody>(
 }
 
 /// Whether the answers of the route are kept: those that everyone may see, as long as nothing changes.
-fn is_kept(route: &str, accolade: &Accolade) -> bool {
+fn is_kept(route: &str) -> bool {
     // What a link is for ends with its time.
-    accolade.contract.is_public_route(route) && !route.starts_with("/award-acceptances")
+    CONTRACT.is_public_route(route) && !route.starts_with("/award-acceptances")
 }
 
 fn head(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {

@@ -18,7 +18,7 @@ use actix_web::web::Data;
 
 use crate::config::Config;
 use crate::observe::route;
-use crate::openapi::Contract;
+use crate::openapi::CONTRACT;
 
 /// What a page may send besides what it always may.
 const SENT: &str =
@@ -32,21 +32,18 @@ pub async fn share<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let (Some(config), Some(contract)) = (
-        request.app_data::<Data<Config>>().cloned(),
-        request.app_data::<Data<Contract>>().cloned(),
-    ) else {
+    let Some(config) = request.app_data::<Data<Config>>().cloned() else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
     let path = request.match_info().unprocessed();
     let origin = request.headers().get(ORIGIN).cloned();
     let listed = origin.filter(|origin| {
-        config.origins.iter().any(|known| known == origin) && contract.is_documented(path)
+        config.origins.iter().any(|known| known == origin) && CONTRACT.is_documented(path)
     });
     let depends = !config.origins.is_empty();
     let asked = request.headers().get(ACCESS_CONTROL_REQUEST_METHOD);
     if let (Some(asked), &Method::OPTIONS) = (asked, request.method()) {
-        let public = (asked == "GET" || asked == "HEAD") && contract.is_public(path);
+        let public = (asked == "GET" || asked == "HEAD") && CONTRACT.is_public(path);
         let mut response = HttpResponse::NoContent().finish();
         let headers = response.headers_mut();
         allow(headers, listed, public, depends);
@@ -64,10 +61,10 @@ pub async fn share<B: MessageBody>(
     }
     let read = request.method() == Method::GET;
     // Whoever is refused before there is a route is told by the path.
-    let early = request.headers().contains_key(ORIGIN) && read && contract.is_public(path);
+    let early = request.headers().contains_key(ORIGIN) && read && CONTRACT.is_public(path);
     let mut response = next.call(request).await?;
     let public =
-        early || read && route(&mut response).is_some_and(|route| contract.is_public_route(&route));
+        early || read && route(&mut response).is_some_and(|route| CONTRACT.is_public_route(&route));
     allow(response.headers_mut(), listed, public, depends);
     Ok(response.map_into_left_body())
 }

@@ -56,7 +56,6 @@ use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::observe::Metrics;
 use crate::oidc::Oidc;
-use crate::openapi::Contract;
 use crate::sessions::Hashing;
 use crate::tokens::Keys;
 
@@ -71,7 +70,6 @@ pub struct Accolade {
     /// Tells the deliverers that a mail was queued.
     wake: Data<Notify>,
     metrics: Data<Metrics>,
-    contract: Data<Contract>,
     limits: Data<Limits>,
     /// None where it is switched off.
     cache: Option<Arc<Cache>>,
@@ -104,7 +102,6 @@ impl Accolade {
             avatars: Data::new(avatars),
             wake: Data::new(Notify::new()),
             metrics,
-            contract: Data::new(Contract::new()),
         })
     }
 }
@@ -176,7 +173,6 @@ pub fn app(
         .app_data(accolade.avatars)
         .app_data(accolade.wake)
         .app_data(accolade.metrics)
-        .app_data(accolade.contract)
         .app_data(accolade.limits)
         .app_data(PayloadConfig::new(BODY_LIMIT))
         .app_data(

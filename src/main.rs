@@ -4,11 +4,12 @@ use std::error::Error;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use accolade::config::{Config, LogFormat, Serving, Storage, Switched};
 use accolade::mail::Mailer;
-use accolade::openapi::Contract;
+use accolade::openapi::CONTRACT;
 use accolade::scopes::Scopes;
 use accolade::sessions::hash;
 use accolade::users::{CreateUser, User, UserKey};
@@ -108,6 +109,8 @@ async fn run(command: Command, storage: Storage) -> Outcome {
     match command {
         Command::Serve(serving) => {
             log(serving.log_format);
+            // Made while the database is opened.
+            std::thread::spawn(|| LazyLock::force(&CONTRACT));
             let (db, keys) = (storage.open()?, storage.keys()?);
             let enabled = serving.achievements == Switched::Enabled;
             db.write(move |conn| feature_flags::ensure_achievements(enabled, conn))
@@ -201,7 +204,7 @@ async fn run(command: Command, storage: Storage) -> Outcome {
             Ok(())
         }
         Command::Openapi => {
-            print!("{}", Contract::new().json());
+            print!("{}", CONTRACT.json());
             Ok(())
         }
     }

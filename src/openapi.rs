@@ -4,10 +4,11 @@ pub mod down;
 mod refine;
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpRequest, HttpResponse, get};
 use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -77,7 +78,10 @@ const BESIDE: [&str; 9] = [
     "/uploads/-/system/achievements/achievement/avatar/{id}/{hash}.png",
 ];
 
-/// The contract of this build.
+/// The contract of this build: made by who needs it first.
+pub static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::new);
+
+/// What the service promises, and what it knows of its operations from that.
 pub struct Contract {
     json: String,
     json_3_0: String,
@@ -97,11 +101,7 @@ struct Operation {
 }
 
 impl Contract {
-    #[expect(
-        clippy::new_without_default,
-        reason = "it is made from the routes, once"
-    )]
-    pub fn new() -> Self {
+    fn new() -> Self {
         let (_, api) = App::new()
             .into_utoipa_app()
             .openapi(Api::openapi())
@@ -235,26 +235,26 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 }
 
 #[get("/openapi.json")]
-async fn openapi_json(contract: Data<Contract>) -> HttpResponse {
+async fn openapi_json() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(contract.json.clone())
+        .body(CONTRACT.json.as_str())
 }
 
 #[get("/openapi-3.0.json")]
-async fn openapi_3_0_json(contract: Data<Contract>) -> HttpResponse {
+async fn openapi_3_0_json() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(contract.json_3_0.clone())
+        .body(CONTRACT.json_3_0.as_str())
 }
 
 /// What no route takes: a known address with another method, or an unknown one.
-pub async fn unmatched(request: HttpRequest, contract: Data<Contract>) -> Result<HttpResponse> {
-    Err(not_served(&request, &contract))
+pub async fn unmatched(request: HttpRequest) -> Result<HttpResponse> {
+    Err(not_served(&request))
 }
 
-fn not_served(request: &HttpRequest, contract: &Contract) -> Error {
-    match contract.methods(request.match_info().as_str()) {
+fn not_served(request: &HttpRequest) -> Error {
+    match CONTRACT.methods(request.match_info().as_str()) {
         Some(allowed) => Error::MethodNotAllowed(request.method().to_string(), allowed.into()),
         None => Error::NotFound,
     }
@@ -263,14 +263,9 @@ fn not_served(request: &HttpRequest, contract: &Contract) -> Error {
 /// What a path is answered whose parameters cannot be read. An operation at a fixed path, such as
 /// `/user-achievements/priorities`, also looks like one with an id to the methods that it lacks.
 pub fn unreadable(request: &HttpRequest) -> Error {
-    let fixed = |contract: &&Data<Contract>| {
-        let patterns = contract.paths.iter().filter_map(|(path, _)| path.pattern());
-        patterns
-            .into_iter()
-            .any(|path| path == request.match_info().as_str())
-    };
-    match request.app_data::<Data<Contract>>().filter(fixed) {
-        Some(contract) => not_served(request, contract),
-        None => Error::NotFound,
+    let mut patterns = CONTRACT.paths.iter().filter_map(|(path, _)| path.pattern());
+    match patterns.any(|path| path == request.match_info().as_str()) {
+        true => not_served(request),
+        false => Error::NotFound,
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use accolade::auth::Role;
 use accolade::config::Config;
-use accolade::openapi::Contract;
+use accolade::openapi::CONTRACT;
 use accolade::time::now;
 use accolade::tokens::{Acceptance, LINK_LIFE};
 use actix_web::http::Method;
@@ -267,7 +267,7 @@ fn config(change: impl FnOnce(&mut Config)) -> Config {
 
 /// The operations of the contract: method, path, and whether it is for everyone.
 fn operations() -> BTreeMap<String, (Method, String, bool)> {
-    let contract: Value = serde_json::from_str(Contract::new().json()).unwrap();
+    let contract: Value = serde_json::from_str(CONTRACT.json()).unwrap();
     let mut operations = BTreeMap::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use accolade::auth::Role;
-use accolade::openapi::Contract;
+use accolade::openapi::CONTRACT;
 use accolade::time::now;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceResponse};
@@ -488,7 +488,7 @@ async fn whatever_is_sent_the_answer_is_in_the_contract() {
     let requests = number("FUZZ_REQUESTS").map_or(REQUESTS, |number| number as usize);
     let seed = number("FUZZ_SEED").unwrap_or(1);
     println!("FUZZ_SEED={seed} FUZZ_REQUESTS={requests}");
-    let contract: Value = serde_json::from_str(Contract::new().json()).unwrap();
+    let contract: Value = serde_json::from_str(CONTRACT.json()).unwrap();
     let operations = operations(&contract);
     let mut fuzzer = Fuzzer {
         rng: Rng::with_seed(seed),

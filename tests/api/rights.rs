@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use accolade::auth::Role;
-use accolade::openapi::Contract;
+use accolade::openapi::CONTRACT;
 use accolade::time::now;
 use accolade::tokens::{Acceptance, LINK_LIFE};
 use actix_web::http::Method;
@@ -195,7 +195,7 @@ impl Request {
 
 /// The operations of the contract, and how each is called.
 fn operations() -> BTreeMap<String, Request> {
-    let contract: Value = serde_json::from_str(Contract::new().json()).unwrap();
+    let contract: Value = serde_json::from_str(CONTRACT.json()).unwrap();
     let mut operations = BTreeMap::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
         let (id, user) = match path.split('/').nth(1) {
