@@ -57,7 +57,7 @@ class Sqlite:
     name, pid = "SQLite", None
 
     def __init__(self, work, arguments):
-        self.work, self.seconds = work, arguments.seconds
+        self.work, self.seconds, self.users = work, arguments.seconds, arguments.users
 
     def start(self):
         self.url = self.empty("bench")
@@ -114,7 +114,7 @@ class Sqlite:
         return self.timed(once)
 
     def commits(self):
-        """Awards with their mails, each in a transaction of its own."""
+        """Awards as those of W2 with their mails, each in a transaction of its own."""
         connection = self.open()
         award = (
             "INSERT INTO user_achievements (achievement_id, user_id, awarded_by_user_id, awarded_at)"
@@ -123,7 +123,7 @@ class Sqlite:
         mail = "INSERT INTO award_mails (user_achievement_id, queued_at, next_attempt_at) VALUES (?, ?, ?)"
 
         def once():
-            at, user = now(), random.randint(FIRST_USER, FIRST_USER + 999)
+            at, user = now(), FIRST_USER + random.randrange(self.users)
             connection.execute("BEGIN IMMEDIATE")
             made = connection.execute(award, (random.randint(1, ACHIEVEMENTS), user, MAINTAINER, at)).lastrowid
             connection.execute(mail, (made, at, at))
