@@ -7,20 +7,20 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
 };
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use actix_web::web;
 use diesel::connection::{
     AnsiTransactionManager, InstrumentationEvent, SimpleConnection, TransactionManager,
 };
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use url::Url;
@@ -81,11 +81,12 @@ enum Writer {
     Pool(Pool),
 }
 
-/// Connections, and who waits for one: each in turn, and no more than [`QUEUE`].
+/// Connections, as many threads to wait for them on, and who waits for a thread: each in turn, and no more
+/// than [`QUEUE`].
 #[derive(Clone)]
 struct Pool {
     connections: r2d2::Pool<Manager>,
-    turns: Arc<Semaphore>,
+    threads: Handle,
     room: Arc<Semaphore>,
 }
 
@@ -102,26 +103,28 @@ impl Db {
             read_only,
             statements: statements.clone(),
         };
-        let pool = |manager| Pool {
-            connections: r2d2::Pool::builder()
-                .max_size(connections)
-                .min_idle(Some(1))
-                .connection_timeout(PATIENCE)
-                .test_on_check_out(false)
-                .build_unchecked(manager),
-            turns: Arc::new(Semaphore::new(connections as usize)),
-            room: Arc::new(Semaphore::new(QUEUE)),
+        let pool = |manager| -> Result<Pool, OpenError> {
+            Ok(Pool {
+                connections: r2d2::Pool::builder()
+                    .max_size(connections)
+                    .min_idle(Some(1))
+                    .connection_timeout(PATIENCE)
+                    .test_on_check_out(false)
+                    .build_unchecked(manager),
+                threads: threads(connections as usize)?,
+                room: Arc::new(Semaphore::new(QUEUE)),
+            })
         };
         let primary = manager(url, false);
         let mut first = r2d2::ManageConnection::connect(&primary)?;
         migrate(&mut first.connection)?;
         Ok(Self {
-            readers: pool(manager(replica.unwrap_or(url), true)),
+            readers: pool(manager(replica.unwrap_or(url), true))?,
             url: replica.unwrap_or(url).into(),
             observer: None,
             writer: match first.connection {
                 AnyConnection::Sqlite(_) => Writer::Queue(start_writing(first, primary)?),
-                AnyConnection::Postgres(_) => Writer::Pool(pool(primary)),
+                AnyConnection::Postgres(_) => Writer::Pool(pool(primary)?),
             },
             statements,
         })
@@ -271,20 +274,42 @@ impl Pool {
         let refused = |reason: &str| Error::Unavailable(reason.into());
         let place = self.room.clone().try_acquire_owned();
         let place = place.map_err(|_| refused("too many requests wait for a connection"))?;
-        let turn = timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
-        let turn = turn.map_err(|_| refused("no connection was free in time"))?;
         let connections = self.connections.clone();
         let work = move || {
-            let _until_then = (place, turn);
+            let _until_then = place;
             let pooled = connections
                 .get()
                 .map_err(|error| Error::Unavailable(error.to_string()))?;
             with(pooled, operation)
         };
-        web::block(|| unwound(work))
-            .await
-            .map_err(Error::internal)?
+        // The caller's until a thread takes it: of who has given up, or gone away, nothing is done.
+        let waiting = Arc::new(Mutex::new(Some(work)));
+        let next = Arc::downgrade(&waiting);
+        let mut done = self.threads.spawn_blocking(move || {
+            let work = next.upgrade()?.lock().ok()?.take()?;
+            Some(unwound(work))
+        });
+        let result = match timeout(PATIENCE, &mut done).await {
+            Ok(result) => result,
+            Err(_) if waiting.lock().is_ok_and(|mut work| work.take().is_some()) => {
+                return Err(refused("no connection was free in time"));
+            }
+            Err(_) => done.await,
+        };
+        let gone = || Err(Error::internal("nobody waited for it"));
+        result.map_err(Error::internal)?.unwrap_or_else(gone)
     }
+}
+
+/// Threads for what waits for a disk or another machine. One that is done begins at once with what has waited
+/// longest, and ends where nothing comes. Their runtime is never dropped: that waits, as no request thread may.
+fn threads(number: usize) -> Result<Handle, OpenError> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.max_blocking_threads(number).build();
+    let runtime = runtime.map_err(|error| OpenError(error.to_string()))?;
+    let handle = runtime.handle().clone();
+    std::mem::forget(runtime);
+    Ok(handle)
 }
 
 /// A panic is a failure of one operation, not of the thread that runs it.

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use accolade::db::Db;
 use accolade::error::Error;
 use actix_web::http::Method;
 use actix_web::{ResponseError, rt};
@@ -13,6 +14,7 @@ use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::app::{Database, TestApp};
 use crate::server::Server;
@@ -233,6 +235,41 @@ async fn so_many_writes_wait_in_turn_and_more_are_refused_at_once() {
     let places = done.iter().enumerate();
     let off: usize = places.map(|(place, number)| place.abs_diff(*number)).sum();
     assert!(off <= most * done.len(), "{done:?}");
+}
+
+#[actix_web::test]
+async fn who_has_given_up_waiting_for_a_connection_has_nothing_done() {
+    let app = TestApp::new().await;
+    let db = Db::open(&app.database.url, None, 1).unwrap();
+    let (begin, begun) = oneshot::channel();
+    let (release, wait) = mpsc::channel::<()>();
+    let hold = db.scan(move |_| {
+        begin.send(()).unwrap();
+        let _ = wait.recv(); // Until it is dropped.
+        Ok("held")
+    });
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let work = |name| {
+        let done = done.clone();
+        db.scan(move |_| {
+            done.lock().unwrap().push(name);
+            Ok(name)
+        })
+    };
+
+    let others = async {
+        begun.await.unwrap();
+        let gone = rt::time::timeout(Duration::from_millis(100), work("gone")).await;
+        let refused = work("refused").await;
+        drop(release);
+        (gone, refused, work("served").await)
+    };
+    let (held, (gone, refused, served)) = join(hold, others).await;
+
+    assert!(gone.is_err());
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    assert_eq!((held.unwrap(), served.unwrap()), ("held", "served"));
+    assert_eq!(*done.lock().unwrap(), ["served"]);
 }
 
 /// A lock that holds until it is dropped.
