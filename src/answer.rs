@@ -9,8 +9,8 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder};
-use aws_lc_rs::digest::{SHA256, digest};
 use bytestring::ByteString;
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::avatars::hex;

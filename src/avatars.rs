@@ -13,7 +13,6 @@ use std::time::{Duration, SystemTime};
 
 use actix_web::ResponseError;
 use actix_web::web::{self, Bytes};
-use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use futures_util::TryStreamExt;
@@ -24,10 +23,12 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
+use ring::digest::{SHA256, digest};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use self::ending::ends_as;
+use crate::crypto;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::schema::achievements;
@@ -85,6 +86,7 @@ impl Avatars {
     }
 
     fn over_network(url: &Url) -> Result<Self, String> {
+        crypto::install();
         // A store that is down is told within seconds: a client waits for the answer.
         let retry = RetryConfig {
             max_retries: 3,
@@ -228,7 +230,7 @@ impl Avatars {
             let removed = web::block(move || remove_unfinished(&folder, before.into())).await;
             swept += removed
                 .map_err(Error::internal)?
-                .map_err(|error| Error::Unavailable(format!("the avatar store: {error}")))?;
+                .map_err(|error| Error::unavailable(format!("the avatar store: {error}")))?;
         }
         Ok(swept)
     }
@@ -275,12 +277,12 @@ fn object(key: &str, width: Option<u32>) -> Path {
 }
 
 fn unavailable(error: object_store::Error) -> Error {
-    Error::Unavailable(format!("the avatar store: {error}"))
+    Error::unavailable(error)
 }
 
 fn random_key() -> Result<String> {
     let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|error| Error::internal(error.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(Error::internal)?;
     Ok(hex(&bytes))
 }
 

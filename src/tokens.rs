@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{Duration, NaiveDateTime, Utc};
@@ -15,8 +14,11 @@ use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
 };
 use quick_cache::sync::Cache;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
+use crate::crypto;
 use crate::error::{Error, Result};
 
 /// Who issues our tokens. Not the base URL, so that tokens outlive a move to another address.
@@ -32,6 +34,9 @@ const ACCEPTANCE_TYPE: &str = "award-acceptance+jwt";
 pub const LINK_LIFE: Duration = Duration::days(30);
 /// No token of ours comes near this many bytes.
 const LONGEST: usize = 8 * 1024;
+/// What stands before the 32 random bytes of an Ed25519 private key in PKCS #8 (RFC 8410, 7), in the version
+/// that OpenSSL reads and jsonwebtoken asks for; ring makes only the other one.
+const PKCS8_HEADER: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 /// How many verified tokens are remembered.
 const VERIFIED: usize = 1024;
 
@@ -77,8 +82,10 @@ struct JwtClaims {
 
 impl Keys {
     /// From a private key in PEM (PKCS #8).
-    pub fn from_pem(pem: &str) -> jsonwebtoken::errors::Result<Self> {
-        let encoding = EncodingKey::from_ed_pem(pem.as_bytes())?;
+    pub fn from_pem(pem: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        crypto::install();
+        let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())?;
+        let encoding = EncodingKey::from_ed_der(key.secret_pkcs8_der());
         let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::EdDSA)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
         jwk.common.key_id = Some(kid.clone());
@@ -261,14 +268,10 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 fn write_key(path: &Path) -> io::Result<()> {
-    // Of the system's randomness: for its own, aws-lc first gathers entropy for a while.
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)?;
-    let key = Ed25519KeyPair::from_seed_unchecked(&seed)
-        .map_err(io::Error::other)?
-        .to_pkcs8v1()
-        .map_err(io::Error::other)?;
-    let body = BASE64_STANDARD.encode(key.as_ref());
+    let mut key = PKCS8_HEADER.to_vec();
+    key.resize(PKCS8_HEADER.len() + 32, 0);
+    getrandom::fill(&mut key[PKCS8_HEADER.len()..])?;
+    let body = BASE64_STANDARD.encode(key);
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)

@@ -50,7 +50,7 @@ pub fn deliver(accolade: &Accolade, mailer: Mailer, wake: &Arc<Notify>) {
                 match deliver_one(&accolade, mailer).await {
                     Ok(Some(Outcome::Unreachable)) | Err(_) => {
                         pause = (pause * 2).clamp(Duration::from_secs(1), LONGEST_PAUSE);
-                        rt::time::sleep(pause.mul_f64(1.0 + jitter() / 2.0)).await;
+                        rt::time::sleep(pause.mul_f64(1.0 + fastrand::f64() / 2.0)).await;
                     }
                     Ok(Some(_)) => pause = Duration::ZERO,
                     // A missed wake-up costs a poll.
@@ -87,7 +87,7 @@ async fn deliver_one(accolade: &Accolade, mailer: &Mailer) -> Result<Option<Outc
     };
     let given_up = accolade
         .db
-        .write(move |conn| settle(&claimed, outcome, jitter(), now(), conn))
+        .write(move |conn| settle(&claimed, outcome, fastrand::f64(), now(), conn))
         .await?;
     let result = match outcome {
         Outcome::Sent => "sent",
@@ -193,11 +193,4 @@ fn compose(accolade: &Accolade, mailer: &Mailer, claimed: &Claimed) -> Result<Me
         .date_now()
         .multipart(MultiPart::alternative_plain_html(text, html))
         .map_err(|error| error.to_string())
-}
-
-/// A random number from 0 to 1.
-fn jitter() -> f64 {
-    let mut byte = [0];
-    let _ = aws_lc_rs::rand::fill(&mut byte); // None is as good as any.
-    f64::from(byte[0]) / 255.0
 }

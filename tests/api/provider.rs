@@ -1,6 +1,8 @@
 //! An identity provider (OpenID Connect): its documents on a port of its own, and whoever signs with
 //! its keys, or with others.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
@@ -9,22 +11,23 @@ use actix_test::TestServer;
 use actix_web::rt::time::sleep;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpRequest, HttpResponse};
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-use aws_lc_rs::rsa;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-};
 use base64::prelude::*;
 use chrono::Utc;
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use jsonwebtoken::{Algorithm, EncodingKey};
+use ring::hmac;
+use ring::rand::SystemRandom;
+use ring::signature::{EcdsaKeyPair, Ed25519KeyPair, RsaEncoding, RsaKeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
+
+use crate::tools::tool;
 
 /// What we are called there.
 pub const AUDIENCE: &str = "https://accolade.test";
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
-const KEY_SET: &str = "/keys";
+pub const KEY_SET: &str = "/keys";
 
 pub struct Provider {
     server: TestServer,
@@ -115,6 +118,7 @@ impl Provider {
             key_set: None,
             username_claim: "preferred_username".into(),
             create_users: false,
+            refresh_interval: oidc::REFRESH_INTERVAL,
         }
     }
 
@@ -191,55 +195,59 @@ pub struct Key {
 }
 
 impl Key {
+    /// The same at each call: it takes a while to find one.
     pub fn rsa(id: &str) -> Self {
-        // It takes a while to find one.
-        static FOUND: OnceLock<rsa::KeyPair> = OnceLock::new();
-        let pair = FOUND.get_or_init(|| rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap());
-        Self::rsa_of(pair, id)
+        Self::new("rsa", 0, id)
     }
 
     /// Not the one that the others have.
     pub fn other_rsa(id: &str) -> Self {
-        Self::rsa_of(&rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap(), id)
+        Self::new("rsa", 1, id)
     }
 
-    fn rsa_of(pair: &rsa::KeyPair, id: &str) -> Self {
-        let private: aws_lc_rs::encoding::Pkcs8V1Der = pair.as_der().unwrap();
-        let private = pem("PRIVATE", private.as_ref());
-        let private = EncodingKey::from_rsa_pem(private.as_bytes()).unwrap();
-        Self::new(id, private, Algorithm::RS256, pair.public_key().as_der())
-    }
-
+    /// Another one at each call.
     pub fn ec(id: &str) -> Self {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let private = pem("PRIVATE", pair.to_pkcs8v1().unwrap().as_ref());
-        let private = EncodingKey::from_ec_pem(private.as_bytes()).unwrap();
-        Self::new(id, private, Algorithm::ES256, pair.public_key().as_der())
+        static TAKEN: AtomicUsize = AtomicUsize::new(0);
+        Self::new("ec", TAKEN.fetch_add(1, Ordering::Relaxed), id)
     }
 
+    /// Another one at each call.
     pub fn ed(id: &str) -> Self {
-        let pair = Ed25519KeyPair::generate().unwrap();
-        let private = pem("PRIVATE", pair.to_pkcs8v1().unwrap().as_ref());
-        let private = EncodingKey::from_ed_pem(private.as_bytes()).unwrap();
-        Self::new(id, private, Algorithm::EdDSA, pair.public_key().as_der())
+        static TAKEN: AtomicUsize = AtomicUsize::new(0);
+        Self::new("ed", TAKEN.fetch_add(1, Ordering::Relaxed), id)
     }
 
-    fn new<E: std::fmt::Debug>(
-        id: &str,
-        private: EncodingKey,
-        algorithm: Algorithm,
-        public: Result<PublicKeyX509Der<'_>, E>,
-    ) -> Self {
-        let jwk = Jwk::from_encoding_key(&private, algorithm).unwrap();
-        let mut jwk = serde_json::to_value(jwk).unwrap();
+    /// Made all at once, by Node.js, which writes keys in every form that is needed here.
+    fn new(kind: &str, number: usize, id: &str) -> Self {
+        static KEYS: OnceLock<Value> = OnceLock::new();
+        let keys = KEYS.get_or_init(|| {
+            let made = tool("keys.js").output().unwrap();
+            serde_json::from_slice(&made.stdout).unwrap()
+        });
+        let key = &keys[kind][number];
+        let private = key["private"].as_str().expect("more keys in keys.js");
+        let private = BASE64_STANDARD.decode(private).unwrap();
+        let (private, algorithm) = match kind {
+            "ec" => (EncodingKey::from_ec_der(&private), Algorithm::ES256),
+            "ed" => (EncodingKey::from_ed_der(&private), Algorithm::EdDSA),
+            _ => (EncodingKey::from_rsa_der(&private), Algorithm::RS256),
+        };
+        let mut jwk = key["jwk"].clone();
         jwk["kid"] = json!(id);
         jwk["use"] = json!("sig");
+        jwk["alg"] = json!(algorithm);
         Self {
             private,
             algorithm,
             jwk,
-            public_pem: pem("PUBLIC", public.unwrap().as_ref()),
+            public_pem: key["public"].as_str().unwrap().into(),
         }
+    }
+
+    /// The service's own key, of the file that it keeps it in.
+    pub fn of_file(path: &Path) -> EncodingKey {
+        let key = PrivatePkcs8KeyDer::from_pem_file(path).unwrap();
+        EncodingKey::from_ed_der(key.secret_pkcs8_der())
     }
 
     /// The header of its tokens.
@@ -257,22 +265,49 @@ impl Key {
     }
 }
 
-fn pem(kind: &str, der: &[u8]) -> String {
-    let body = BASE64_STANDARD.encode(der);
-    let lines: Vec<_> = body
-        .as_bytes()
-        .chunks(64)
-        .map(String::from_utf8_lossy)
-        .collect();
-    let lines = lines.join("\n");
-    format!("-----BEGIN {kind} KEY-----\n{lines}\n-----END {kind} KEY-----\n")
-}
-
 /// The header and the claims with that signature.
 pub fn signed(header: &Value, claims: &Value, key: &EncodingKey, algorithm: Algorithm) -> String {
     let message = format!("{}.{}", encoded(header), encoded(claims));
-    let signature = crypto::sign(message.as_bytes(), key, algorithm).unwrap();
+    let signature = BASE64_URL_SAFE_NO_PAD.encode(signature(message.as_bytes(), key, algorithm));
     format!("{message}.{signature}")
+}
+
+fn signature(message: &[u8], key: &EncodingKey, algorithm: Algorithm) -> Vec<u8> {
+    let random = SystemRandom::new();
+    let key = key.as_bytes();
+    let with_secret = |algorithm| {
+        let key = hmac::Key::new(algorithm, key);
+        hmac::sign(&key, message).as_ref().to_vec()
+    };
+    let with_curve = |algorithm| {
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, key, &random).unwrap();
+        pair.sign(&random, message).unwrap().as_ref().to_vec()
+    };
+    let with_rsa = |padding: &'static dyn RsaEncoding| {
+        let pair = RsaKeyPair::from_der(key).unwrap();
+        let mut signature = vec![0; pair.public().modulus_len()];
+        pair.sign(padding, &random, message, &mut signature)
+            .unwrap();
+        signature
+    };
+    match algorithm {
+        Algorithm::HS256 => with_secret(hmac::HMAC_SHA256),
+        Algorithm::HS384 => with_secret(hmac::HMAC_SHA384),
+        Algorithm::HS512 => with_secret(hmac::HMAC_SHA512),
+        Algorithm::ES256 => with_curve(&ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING),
+        Algorithm::ES384 => with_curve(&ring::signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+        Algorithm::RS256 => with_rsa(&ring::signature::RSA_PKCS1_SHA256),
+        Algorithm::RS384 => with_rsa(&ring::signature::RSA_PKCS1_SHA384),
+        Algorithm::RS512 => with_rsa(&ring::signature::RSA_PKCS1_SHA512),
+        Algorithm::PS256 => with_rsa(&ring::signature::RSA_PSS_SHA256),
+        Algorithm::PS384 => with_rsa(&ring::signature::RSA_PSS_SHA384),
+        Algorithm::PS512 => with_rsa(&ring::signature::RSA_PSS_SHA512),
+        Algorithm::EdDSA => {
+            let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key).unwrap();
+            pair.sign(message).as_ref().to_vec()
+        }
+        other => panic!("no key of ours signs with {other:?}"),
+    }
 }
 
 pub fn encoded(value: &Value) -> String {

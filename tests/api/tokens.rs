@@ -1,5 +1,6 @@
 //! Tokens that are not what they say: each is refused, also where none is needed.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use accolade::tokens::Keys;
@@ -7,10 +8,11 @@ use actix_web::rt::time::sleep;
 use base64::prelude::*;
 use chrono::Utc;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 use crate::app::{Response, TestApp, User};
+use crate::provider::{Key, encoded, replaced, signed};
 
 /// Whoever forges: with the header and the claims of ada's session, and the key that signed it.
 struct Forger {
@@ -18,7 +20,7 @@ struct Forger {
     token: String,
     header: Value,
     claims: Value,
-    pem: String,
+    key_file: PathBuf,
 }
 
 impl Forger {
@@ -35,14 +37,14 @@ impl Forger {
         Self {
             header: parts.next().unwrap(),
             claims: parts.next().unwrap(),
-            pem: std::fs::read_to_string(path).unwrap(),
+            key_file: path,
             token,
             app,
         }
     }
 
     fn key(&self) -> EncodingKey {
-        EncodingKey::from_ed_pem(self.pem.as_bytes()).unwrap()
+        Key::of_file(&self.key_file)
     }
 
     /// Signed as the service signs, whatever the header says.
@@ -95,27 +97,6 @@ fn decoded(part: &str) -> Value {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).unwrap();
     // The signature is no JSON.
     serde_json::from_slice(&bytes).unwrap_or_default()
-}
-
-fn encoded(value: &Value) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(value.to_string())
-}
-
-fn signed(header: &Value, claims: &Value, key: &EncodingKey, algorithm: Algorithm) -> String {
-    let message = format!("{}.{}", encoded(header), encoded(claims));
-    let signature = crypto::sign(message.as_bytes(), key, algorithm).unwrap();
-    format!("{message}.{signature}")
-}
-
-/// The object with another member, or without it where the value is null.
-fn replaced(object: &Value, name: &str, value: Value) -> Value {
-    let mut object = object.clone();
-    if value.is_null() {
-        object.as_object_mut().unwrap().shift_remove(name);
-    } else {
-        object[name] = value;
-    }
-    object
 }
 
 #[actix_web::test]
@@ -201,7 +182,7 @@ async fn another_key_is_refused_wherever_its_token_says_that_it_is() {
     let forger = Forger::new().await;
     let path = forger.app.database.directory.path().join("other.pem");
     Keys::from_file(&path).unwrap();
-    let other = EncodingKey::from_ed_pem(&std::fs::read(path).unwrap()).unwrap();
+    let other = Key::of_file(&path);
     let jwk = Jwk::from_encoding_key(&other, Algorithm::EdDSA).unwrap();
     let url = json!("https://evil.example.com/jwks.json");
     let headers = [

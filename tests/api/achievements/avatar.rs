@@ -6,10 +6,10 @@ use accolade::auth::Role;
 use accolade::avatars::Avatars;
 use actix_web::http::Method;
 use actix_web::rt::task::spawn_blocking;
-use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::future::{join, join_all};
 use image::{ImageFormat, RgbImage};
 use insta::assert_json_snapshot;
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::app::{ANONYMOUS, FORM, TestApp, User, form};
