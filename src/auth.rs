@@ -15,6 +15,7 @@ use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use diesel::sql_types::SmallInt;
 use serde::Serialize;
+use tracing::Instrument;
 use utoipa::ToSchema;
 
 use crate::Accolade;
@@ -306,7 +307,8 @@ async fn caller(header: &str, accolade: &Accolade) -> Result<Caller> {
     if last_used_at.is_none_or(|last| last + USE_SHOWN_TO <= now) {
         // Nobody waits for it: a read stays a read.
         let db = accolade.db.clone();
-        rt::spawn(async move { db.write(move |conn| note_use(token_id, now, conn)).await });
+        let note = async move { db.write(move |conn| note_use(token_id, now, conn)).await };
+        rt::spawn(note.in_current_span());
     }
     Ok(caller)
 }

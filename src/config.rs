@@ -11,7 +11,7 @@ use url::Url;
 use crate::avatars::Avatars;
 use crate::db::{Db, OpenError};
 use crate::mail::{Mailer, Transport};
-use crate::oidc::{KeySet, Provider};
+use crate::oidc::{KeySet, Provider, REFRESH_INTERVAL};
 use crate::tokens::Keys;
 
 /// Where the data is: what every command needs.
@@ -126,6 +126,7 @@ impl Serving {
                 }),
                 username_claim: self.oidc_username_claim.clone(),
                 create_users: self.oidc_create_users == Switched::Enabled,
+                refresh_interval: REFRESH_INTERVAL,
             }),
             (None, None) if given(&self.oidc_jwks).is_none() => None,
             _ => return Err("OIDC_ISSUER and OIDC_AUDIENCE belong together: set both".into()),

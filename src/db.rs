@@ -19,10 +19,12 @@ use diesel::connection::{
 };
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
+use diesel::result::Error as DieselError;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
+use tracing::Span;
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -90,9 +92,30 @@ struct Pool {
     room: Arc<Semaphore>,
 }
 
-/// A write in the queue: run in the transaction of its group, it leaves what tells its caller
-/// whether that was committed.
-type Write = Box<dyn FnOnce(&mut AnyConnection) -> Box<dyn FnOnce(bool)> + Send>;
+/// An operation whose type is forgotten, and which keeps its result aside: little is compiled anew for each.
+type Operation = Box<dyn FnOnce(&mut AnyConnection) -> Result<()> + Send>;
+
+/// The operation, and where its result is once it has run without an error.
+fn boxed<T: Send + 'static>(
+    operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
+) -> (Operation, oneshot::Receiver<T>) {
+    let (keep, kept) = oneshot::channel();
+    let operation = Box::new(|connection: &mut AnyConnection| {
+        let _ = keep.send(operation(connection)?);
+        Ok(())
+    });
+    (operation, kept)
+}
+
+/// The result of an operation that has run without an error.
+fn taken<T>(mut kept: oneshot::Receiver<T>) -> Result<T> {
+    kept.try_recv().map_err(Error::internal)
+}
+
+/// A write in the queue: run in the transaction of its group, it returns what tells its caller
+/// whether that was committed. Given an error instead, it tells that no transaction could be opened.
+type Write = Box<dyn FnOnce(Result<&mut AnyConnection, &DieselError>) -> Acknowledge + Send>;
+type Acknowledge = Box<dyn FnOnce(Result<(), &DieselError>)>;
 
 impl Db {
     /// Opens the database at the URL, and the replica to read from where there is one.
@@ -169,14 +192,13 @@ impl Db {
     }
 
     /// Waits until what was just written has been observed.
-    async fn observe<T>(&self, written: Result<T>) -> Result<T> {
-        if let (Ok(_), Some(observer)) = (&written, &self.observer) {
+    async fn observe(&self) {
+        if let Some(observer) = &self.observer {
             let (write, observed) = oneshot::channel();
             if observer.send(write).is_ok() {
                 let _ = observed.await; // Never sent: see above.
             }
         }
-        written
     }
 
     /// Runs what reads little, by an index. With SQLite, in place: handing it to another thread
@@ -185,12 +207,17 @@ impl Db {
         &self,
         operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        if let Writer::Queue(_) = self.writer
-            && let Some(pooled) = self.readers.connections.try_get()
-        {
-            return unwound(|| with(pooled, operation));
+        let (operation, kept) = boxed(operation);
+        // PostgreSQL's connections are for those whose turn it is.
+        let in_place = match self.writer {
+            Writer::Queue(_) => self.readers.connections.try_get(),
+            Writer::Pool(_) => None,
+        };
+        match in_place {
+            Some(mut pooled) => unwound(|| pooled.run(operation))?,
+            None => self.readers.run(operation).await?,
         }
-        self.scan(operation).await
+        taken(kept)
     }
 
     /// Runs what may read much.
@@ -198,7 +225,9 @@ impl Db {
         &self,
         operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.readers.run(operation).await
+        let (operation, kept) = boxed(operation);
+        self.readers.run(operation).await?;
+        taken(kept)
     }
 
     /// Runs what writes in one transaction, and returns once that is durable.
@@ -206,35 +235,17 @@ impl Db {
         &self,
         operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let written = match &self.writer {
+        let (operation, kept) = boxed(operation);
+        match &self.writer {
             Writer::Pool(pool) => {
-                pool.run(|connection| connection.transaction(operation))
-                    .await
+                let transaction =
+                    |connection: &mut AnyConnection| connection.transaction(operation);
+                pool.run(Box::new(transaction)).await?;
             }
-            Writer::Queue(queue) => {
-                let (reply, answer) = oneshot::channel();
-                let write: Write = Box::new(|connection| {
-                    let result =
-                        connection.transaction(|connection| unwound(|| operation(connection)));
-                    Box::new(move |committed| {
-                        let lost = Error::Unavailable("the commit failed".into());
-                        // A caller that has gone away needs no answer.
-                        let _ = reply.send(if committed { result } else { Err(lost) });
-                    })
-                });
-                queue.try_send(write).map_err(|error| match error {
-                    TrySendError::Full(_) => {
-                        Error::Unavailable("too many writes are waiting".into())
-                    }
-                    TrySendError::Disconnected(_) => {
-                        Error::internal("the writing thread has ended")
-                    }
-                })?;
-                let lost = |_| Error::Unavailable("no transaction could be opened".into());
-                answer.await.map_err(lost).and_then(|result| result)
-            }
-        };
-        self.observe(written).await
+            Writer::Queue(queue) => enqueue(queue, operation).await?,
+        }
+        self.observe().await;
+        taken(kept)
     }
 
     /// The same for what may find that others changed at the same moment what it saw
@@ -246,7 +257,7 @@ impl Db {
         let Writer::Pool(pool) = &self.writer else {
             return self.write(operation).await;
         };
-        let written = pool.run(move |connection| {
+        let (operation, kept) = boxed(move |connection| {
             let mut result = connection.transaction(&mut operation);
             for _ in 0..REPETITIONS {
                 if !matches!(result, Err(Error::Conflict)) {
@@ -256,7 +267,9 @@ impl Db {
             }
             result
         });
-        self.observe(written.await).await
+        pool.run(operation).await?;
+        self.observe().await;
+        taken(kept)
     }
 
     /// How many statements this instance has run.
@@ -265,22 +278,43 @@ impl Db {
     }
 }
 
+/// Has the thread that owns SQLite's writing connection run the operation, and waits for its commit.
+async fn enqueue(queue: &SyncSender<Write>, operation: Operation) -> Result<()> {
+    let (reply, answer) = oneshot::channel();
+    let span = Span::current();
+    let write: Write = Box::new(move |connection| {
+        let result = match connection {
+            Ok(connection) => span.in_scope(|| {
+                connection.transaction(|connection| unwound(|| operation(connection)))
+            }),
+            Err(error) => Err(Error::unavailable(format!(
+                "no transaction could be opened: {error}"
+            ))),
+        };
+        Box::new(move |committed| {
+            let lost = |error| Error::unavailable(format!("the commit failed: {error}"));
+            // A caller that has gone away needs no answer.
+            let _ = reply.send(committed.map_err(lost).and(result));
+        })
+    });
+    queue.try_send(write).map_err(|error| match error {
+        TrySendError::Full(_) => Error::unavailable("too many writes are waiting"),
+        TrySendError::Disconnected(_) => Error::internal("the writing thread has ended"),
+    })?;
+    answer.await.map_err(Error::unavailable)?
+}
+
 impl Pool {
     /// Runs the operation off the request threads, which must not wait for a disk or another machine.
-    async fn run<T: Send + 'static>(
-        &self,
-        operation: impl FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let refused = |reason: &str| Error::Unavailable(reason.into());
+    async fn run(&self, operation: Operation) -> Result<()> {
         let place = self.room.clone().try_acquire_owned();
-        let place = place.map_err(|_| refused("too many requests wait for a connection"))?;
-        let connections = self.connections.clone();
+        let place =
+            place.map_err(|_| Error::unavailable("too many requests wait for a connection"))?;
+        let (connections, span) = (self.connections.clone(), Span::current());
         let work = move || {
             let _until_then = place;
-            let pooled = connections
-                .get()
-                .map_err(|error| Error::Unavailable(error.to_string()))?;
-            with(pooled, operation)
+            let mut pooled = connections.get().map_err(Error::unavailable)?;
+            span.in_scope(|| pooled.run(operation))
         };
         // The caller's until a thread takes it: of who has given up, or gone away, nothing is done.
         let waiting = Arc::new(Mutex::new(Some(work)));
@@ -292,7 +326,7 @@ impl Pool {
         let result = match timeout(PATIENCE, &mut done).await {
             Ok(result) => result,
             Err(_) if waiting.lock().is_ok_and(|mut work| work.take().is_some()) => {
-                return Err(refused("no connection was free in time"));
+                return Err(Error::unavailable("no connection was free in time"));
             }
             Err(_) => done.await,
         };
@@ -314,18 +348,14 @@ fn threads(number: usize) -> Result<Handle, OpenError> {
 
 /// A panic is a failure of one operation, not of the thread that runs it.
 fn unwound<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::internal("an operation panicked")))
-}
-
-/// Runs the operation on a connection of the pool, which is not used again where it failed us.
-fn with<T>(
-    mut pooled: r2d2::PooledConnection<Manager>,
-    operation: impl FnOnce(&mut AnyConnection) -> Result<T>,
-) -> Result<T> {
-    let result = operation(&mut pooled.connection);
-    pooled.failed = matches!(result, Err(Error::Unavailable(_)));
-    result
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or(panic.downcast_ref::<&str>().copied());
+        Err(Error::internal(format!(
+            "a panic: {}",
+            message.unwrap_or("without a message")
+        )))
+    })
 }
 
 /// Starts the thread that owns SQLite's writing connection. It ends when the last [`Db`] is gone.
@@ -359,18 +389,22 @@ fn write_group(
     waiting: &Receiver<Write>,
     connection: &mut AnyConnection,
 ) -> QueryResult<()> {
-    begin_immediate(connection)?;
+    if let Err(error) = begin_immediate(connection) {
+        let tell = |write: Write| write(Err(&error))(Ok(()));
+        group.into_iter().for_each(tell);
+        return Err(error);
+    }
     let more = GROUP - group.len();
-    let answers: Vec<_> = group
+    let acknowledgements: Vec<_> = group
         .into_iter()
         .chain(waiting.try_iter().take(more))
-        .map(|write| write(connection))
+        .map(|write| write(Ok(&mut *connection)))
         .collect();
     let committed =
         <AnyConnection as Connection>::TransactionManager::commit_transaction(connection);
-    answers
-        .into_iter()
-        .for_each(|answer| answer(committed.is_ok()));
+    for acknowledge in acknowledgements {
+        acknowledge(committed.as_ref().copied());
+    }
     committed
 }
 
@@ -456,6 +490,15 @@ struct Manager {
 struct Pooled {
     connection: AnyConnection,
     failed: bool,
+}
+
+impl Pooled {
+    /// Runs the operation on the connection, which is not used again where it failed us.
+    fn run(&mut self, operation: Operation) -> Result<()> {
+        let result = operation(&mut self.connection);
+        self.failed = matches!(result, Err(Error::Unavailable(_)));
+        result
+    }
 }
 
 impl r2d2::ManageConnection for Manager {

@@ -127,7 +127,7 @@ pub enum Error {
     #[error(
         "The service cannot reach its database, its files or its identity provider right now. Try again shortly."
     )]
-    Unavailable(String),
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Ours to fix: logged in full, never shown to the client.
     #[error(
         "Something went wrong on our side. Try again later, or tell the operator the request id."
@@ -139,6 +139,11 @@ impl Error {
     /// An [`Error::Internal`] from a message.
     pub fn internal(message: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(message.into())
+    }
+
+    /// An [`Error::Unavailable`] for this reason.
+    pub fn unavailable(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(reason.into())
     }
 
     /// An [`Error::Invalid`] with a single violation.
@@ -213,9 +218,11 @@ impl ResponseError for Error {
         let kind = self.kind();
         let mut response = HttpResponse::build(self.status_code());
         match self {
-            Self::Internal(source) => tracing::error!(error = %source, "internal error"),
-            Self::Unavailable(reason) => {
-                tracing::warn!(reason, "unavailable");
+            Self::Internal(source) => {
+                response.extensions_mut().insert(Cause::of(&**source));
+            }
+            Self::Unavailable(source) => {
+                response.extensions_mut().insert(Cause::of(&**source));
                 response.insert_header((RETRY_AFTER, "1"));
             }
             Self::StillRunning => {
@@ -260,6 +267,25 @@ impl ResponseError for Error {
     }
 }
 
+/// Why a request failed by no fault of its client's: an extension of the answer, for the log alone.
+#[derive(Clone, Debug)]
+pub struct Cause(pub String);
+
+impl Cause {
+    /// The error and all that it comes from. Many errors repeat their source in their own message.
+    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut chain = error.to_string();
+        for source in std::iter::successors(error.source(), |error| error.source()) {
+            let source = source.to_string();
+            if !chain.contains(&source) {
+                chain.push_str(": ");
+                chain.push_str(&source);
+            }
+        }
+        Self(chain)
+    }
+}
+
 impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
         let DieselError::DatabaseError(kind, info) = &error else {
@@ -281,11 +307,11 @@ impl From<DieselError> for Error {
             | DatabaseErrorKind::SerializationFailure => Self::Conflict,
             DatabaseErrorKind::ClosedConnection
             | DatabaseErrorKind::UnableToSendCommand
-            | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(info.message().into()),
+            | DatabaseErrorKind::ReadOnlyTransaction => Self::unavailable(error),
             DatabaseErrorKind::Unknown
                 if PASSING_TROUBLE.iter().any(|trouble| mentions(trouble)) =>
             {
-                Self::Unavailable(info.message().into())
+                Self::unavailable(error)
             }
             _ => Self::Internal(error.into()),
         }

@@ -5,10 +5,10 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use aws_lc_rs::digest::{Context, SHA256, digest};
 use chrono::Duration;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use ring::digest::{Context, SHA256, digest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -104,7 +104,7 @@ impl IdempotencyKey {
             }
             Err(error) => {
                 return Err(match Error::from(error) {
-                    Error::Unavailable(reason) if reason.contains("lock timeout") => {
+                    Error::Unavailable(reason) if reason.to_string().contains("lock timeout") => {
                         Error::StillRunning
                     }
                     error => error,

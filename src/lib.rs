@@ -8,6 +8,7 @@ mod award_acceptances;
 pub mod cache;
 pub mod config;
 mod cors;
+mod crypto;
 pub mod db;
 pub mod demo;
 pub mod error;
@@ -188,6 +189,7 @@ pub fn app(
         .default_service(web::to(openapi::unmatched))
         .wrap(from_fn(auth::authenticate))
         .wrap(from_fn(cors::share))
+        .wrap(from_fn(observe::in_span))
         .wrap(from_fn(cache::remember))
         .wrap(from_fn(observe::observe))
 }

@@ -3,12 +3,16 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use actix_web::HttpMessage;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing::Instrument;
+
+use crate::error::Cause;
 
 /// The longest request id of a client's own that is taken over.
 const LONGEST_ID: usize = 128;
@@ -46,7 +50,8 @@ impl Metrics {
     }
 }
 
-/// Gives the request an id, answers HEAD as GET without the body, measures and logs.
+/// Gives the request an id, answers HEAD as GET without the body, measures and logs: one line, with the
+/// cause of a failure of ours.
 pub async fn observe<B: MessageBody>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -57,6 +62,7 @@ pub async fn observe<B: MessageBody>(
     if method == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.call(request).await?;
     response
         .headers_mut()
@@ -78,7 +84,9 @@ pub async fn observe<B: MessageBody>(
     let id = id.to_str().unwrap_or_default();
     match status {
         500.. => {
-            tracing::error!(request_id = id, %method, %route, status, seconds, "request failed")
+            let extensions = response.response().extensions();
+            let cause = extensions.get().map(|Cause(cause)| cause.as_str());
+            tracing::error!(request_id = id, %method, %route, status, seconds, cause, "request failed")
         }
         // Successful reads are most of the load, and say least.
         _ if status < 400 && method.is_safe() => {
@@ -87,6 +95,21 @@ pub async fn observe<B: MessageBody>(
         _ => tracing::info!(request_id = id, %method, %route, status, seconds, "request"),
     }
     Ok(response)
+}
+
+/// The id of a request, an extension of it.
+struct RequestId(HeaderValue);
+
+/// Has every line that is logged while the request is computed carry its id. Answers from the cache log
+/// nothing and need no span.
+pub async fn in_span<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let id = request.extensions().get().map(|RequestId(id)| id.clone());
+    let id = id.as_ref().and_then(|id| id.to_str().ok());
+    let span = tracing::error_span!("request", request_id = id);
+    next.call(request).instrument(span).await
 }
 
 /// The pattern of the route that a request took, kept with its answer: finding it takes as long as

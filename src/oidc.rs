@@ -12,9 +12,11 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 use serde_json::Value;
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tracing::Instrument;
 use url::Url;
 
 use crate::auth::Caller;
+use crate::crypto;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::input::{Email, Name, Slug};
@@ -26,8 +28,8 @@ use crate::users::{CreateUser, create};
 const LEEWAY: u64 = 30;
 /// How long a key set is used before it is looked at again.
 const LIFE: Duration = Duration::from_secs(10 * 60);
-/// Strangers, who can make up ids of keys, make us ask the provider no more often than this.
-const PAUSE: Duration = Duration::from_secs(60);
+/// The usual [`Provider::refresh_interval`].
+pub const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 /// The same while the provider has not answered once.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// How long the provider may take to tell its keys, discovery included.
@@ -48,6 +50,9 @@ pub struct Provider {
     pub username_claim: String,
     /// Whether users are made at first sight.
     pub create_users: bool,
+    /// The minimum time between two requests for its keys that an unknown key id caused: strangers can
+    /// make up such ids.
+    pub refresh_interval: Duration,
 }
 
 /// Where a key set is.
@@ -77,6 +82,7 @@ struct Identity {
 
 impl Oidc {
     pub fn new(provider: Provider) -> reqwest::Result<Self> {
+        crypto::install();
         let client = Client::builder().redirect(Policy::none()).build()?;
         Ok(Self {
             provider: Arc::new(provider),
@@ -157,14 +163,17 @@ impl Oidc {
             return Ok(key);
         }
         let never = self.keys()?.is_empty();
-        let pause = if never { FIRST_PAUSE } else { PAUSE };
+        let pause = match never {
+            true => FIRST_PAUSE,
+            false => self.provider.refresh_interval,
+        };
         if asked.is_none_or(|asked| asked.elapsed() > pause) {
             self.renew(asked).await?;
         }
         match self.known_key(id)? {
             Some(key) => Ok(key),
-            None if self.keys()?.is_empty() => Err(Error::Unavailable(
-                "the identity provider has not told its keys yet".into(),
+            None if self.keys()?.is_empty() => Err(Error::unavailable(
+                "the identity provider has not told its keys yet",
             )),
             None => Err(Error::InvalidToken),
         }
@@ -193,7 +202,7 @@ impl Oidc {
     /// Asks the provider for its keys, also where whoever caused it goes away meanwhile.
     async fn renew(&self, mut asked: OwnedMutexGuard<Option<Instant>>) -> Result<()> {
         let oidc = self.clone();
-        let renewed = rt::spawn(async move {
+        let renewal = async move {
             let found = tokio::time::timeout(PATIENCE, oidc.fetch()).await;
             match found.unwrap_or_else(|_| Err("it took too long".into())) {
                 Ok(keys) => {
@@ -207,8 +216,10 @@ impl Oidc {
                 }
             }
             *asked = Some(Instant::now());
-        });
-        renewed.await.map_err(Error::internal)
+        };
+        rt::spawn(renewal.in_current_span())
+            .await
+            .map_err(Error::internal)
     }
 
     /// The keys that sign, of the key set as it is now.

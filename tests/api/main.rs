@@ -22,6 +22,7 @@ mod feature_flags;
 mod fuzz;
 mod idempotency;
 mod limits;
+mod log;
 mod mail;
 mod members;
 mod namespaces;
