@@ -5,5 +5,5 @@ mod queue;
 mod transport;
 
 pub use deliver::{Mailer, deliver};
-pub use queue::{AwardMail, MailStatus, queue_award, requeue_award};
+pub use queue::{AwardMail, MailStatus, delay, queue_award, requeue_award};
 pub use transport::Transport;

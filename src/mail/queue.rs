@@ -227,21 +227,8 @@ pub fn settle(
 }
 
 /// The delay after so many attempts: doubled each time, up to the longest, and up to a half more.
-fn delay(attempts: i32, jitter: f64) -> Duration {
+pub fn delay(attempts: i32, jitter: f64) -> Duration {
     let doubled = FIRST_DELAY * 2_i32.saturating_pow(attempts.clamp(0, 16) as u32);
     let delay = doubled.min(LONGEST_DELAY);
     delay + Duration::milliseconds((delay.num_milliseconds() as f64 * jitter / 2.0) as i64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delays_double_from_a_minute_to_six_hours() {
-        assert_eq!(delay(0, 0.0), Duration::minutes(1));
-        assert_eq!(delay(3, 0.0), Duration::minutes(8));
-        assert_eq!(delay(0, 1.0), Duration::seconds(90));
-        assert_eq!(delay(1000, 0.0), Duration::hours(6));
-    }
 }

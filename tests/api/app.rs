@@ -1,9 +1,10 @@
 //! The service under test: on a port and a database of its own, with what it can create.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::time::Duration;
 
 use accolade::Accolade;
 use accolade::auth::{Caller, Role};
@@ -13,10 +14,12 @@ use accolade::db::Db;
 use accolade::feature_flags::set_achievements;
 use accolade::personal_access_tokens;
 use accolade::scopes::Scopes;
+use accolade::time::now;
 use accolade::tokens::Keys;
 use accolade::users::{self, CreateUser};
 use actix_test::TestServer;
 use actix_web::http::Method;
+use actix_web::rt;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -418,6 +421,28 @@ impl TestApp {
             headers,
             json,
             body,
+        }
+    }
+}
+
+/// Waits until the service stamps what happens with another time: it knows milliseconds.
+pub async fn next_moment() {
+    let before = now();
+    while now() == before {
+        rt::time::sleep(Duration::from_micros(200)).await;
+    }
+}
+
+/// An address on this machine that nobody listens at. Its port is below those that the system gives to
+/// connections, so that it stays free until it is bound.
+pub fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() as u16 % 12_000;
+    loop {
+        let next = (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + next));
+        if TcpListener::bind(address).is_ok() {
+            return address;
         }
     }
 }

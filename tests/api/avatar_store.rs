@@ -11,6 +11,7 @@ use image::ImageFormat;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::app::free_address;
 use crate::avatar_corpus::picture;
 use crate::server::Server;
 use crate::tools::tool;
@@ -24,7 +25,7 @@ struct Store {
 
 impl Store {
     async fn start() -> Self {
-        let (address, directory) = (actix_test::unused_addr(), TempDir::new().unwrap());
+        let (address, directory) = (free_address(), TempDir::new().unwrap());
         let process = tool("node_modules/s3rver/bin/s3rver.js")
             .args(["--silent", "--no-vhost-buckets", "--address", "127.0.0.1"])
             .args(["--port", &address.port().to_string()])

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
+use crate::app::free_address;
 use crate::server::Server;
 
 const ACCOLADE: &str = env!("CARGO_BIN_EXE_accolade");
@@ -95,7 +96,7 @@ async fn the_first_award_of_the_readme_works_as_printed() {
         .map(|block| block.split("```").next().unwrap())
         .collect();
     let directory = tempfile::tempdir().unwrap();
-    let address = actix_test::unused_addr().to_string();
+    let address = free_address().to_string();
     let wait =
         format!("until curl -sf http://{address}/readyz; do sleep 0.1; done; trap 'kill %1' EXIT");
     let script = [blocks[0], &wait, blocks[1]]
@@ -244,7 +245,7 @@ async fn what_goes_wrong_is_said_in_one_line_with_an_exit_code() {
         ),
         (
             vec!["serve", "--signing-key", "nonsense"],
-            "error: ACCOLADE_SIGNING_KEY is not an Ed25519 private key in PEM: InvalidKeyFormat\n",
+            "error: ACCOLADE_SIGNING_KEY is not an Ed25519 private key in PEM: no items found\n",
         ),
     ];
     for (arguments, message) in cases {

@@ -261,15 +261,21 @@ async fn a_server_that_is_asked_to_stop_answers_the_requests_that_it_has_begun_t
     let body = r#"{"path": "compilers", "name": "Compilers"}"#;
     let head = format!(
         "POST /namespaces HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+         Content-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
         body.len()
     );
-    let mut connection = TcpStream::connect(server.address()).unwrap();
+    let address = server.address();
+    let mut connection = TcpStream::connect(address).unwrap();
     connection.write_all(head.as_bytes()).unwrap();
-    rt::time::sleep(Duration::from_millis(200)).await;
+    let mut begun = [0; 25];
+    connection.read_exact(&mut begun).unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 100 Continue\r\n\r\n");
 
     let rest = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(500));
+        // It takes no more connections once it is to stop.
+        while TcpStream::connect(address).is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         connection.write_all(body.as_bytes()).unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();

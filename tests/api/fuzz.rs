@@ -1,7 +1,7 @@
 //! Random requests made from the contract: valid, nearly valid and garbage. Whatever is sent, the answer
 //! is one that the contract lists, and never a fault of ours.
 //!
-//! FUZZ_REQUESTS says how many (`tests/run fuzz` sends 100,000). They are the same each time, so that a
+//! FUZZ_REQUESTS says how many (`tests/run fuzz` sends 20,000, `tests/soak fuzz` 100,000). They are the same each time, so that a
 //! change is judged by what it changes; another FUZZ_SEED makes others.
 
 use std::collections::{BTreeMap, HashMap};

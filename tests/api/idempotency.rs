@@ -23,6 +23,8 @@ use serde_json::{Value, json};
 use crate::app::{FORM, Response, TestApp, User, form};
 use crate::avatar_corpus::picture;
 use crate::conditions::operations_taking;
+use crate::database::Raw;
+use crate::mail::eventually;
 use crate::server::Server;
 use crate::tools::mails;
 
@@ -1023,7 +1025,7 @@ async fn a_key_is_remembered_when_the_server_is_killed() {
 
 #[actix_web::test]
 async fn an_award_that_is_repeated_is_mailed_once() {
-    let story = Story::begin().await;
+    let mut story = Story::begin().await;
     let body = json!({ "username": "ada" });
 
     for key in ["one", "one", "one", "two", "two"] {
@@ -1034,15 +1036,11 @@ async fn an_award_that_is_repeated_is_mailed_once() {
         assert_eq!(told.status, 201);
     }
 
-    let directory = story.server.file("mail");
-    let mut waited = 0;
-    while mails(&directory).len() < 2 && waited < 100 {
-        rt::time::sleep(Duration::from_millis(100)).await;
-        waited += 1;
-    }
-    // Whatever would come besides has been queued by now.
-    rt::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(mails(&directory).len(), 2);
+    let queued = "award_mails WHERE sent_at IS NULL";
+    let sent = || Raw::open(story.server.database_url()).count(queued) == 0;
+    eventually(20, async || sent().then_some(())).await;
+    story.server.terminate().await;
+    assert_eq!(mails(&story.server.file("mail")).len(), 2);
 }
 
 /// Awards again and again, each time with a key of its own until there is an answer.

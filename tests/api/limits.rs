@@ -232,6 +232,24 @@ async fn a_trusted_proxy_says_whose_request_it_sends_on() {
 }
 
 #[actix_web::test]
+async fn an_ipv6_client_is_its_network_and_a_mapped_one_its_ipv4_address() {
+    let clients = [
+        ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::7", "2001:db8:1:3::7"],
+        ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"],
+    ];
+
+    for [client, same, other] in clients {
+        let (app, _) = limited(behind_a_proxy).await;
+        assert_eq!(forwarded(&app, &[client]).await, 200);
+        assert_eq!(forwarded(&app, &[same]).await, 200);
+
+        assert_eq!(forwarded(&app, &[client]).await, 429, "{client}");
+        assert_eq!(forwarded(&app, &[same]).await, 429, "{same}");
+        assert_eq!(forwarded(&app, &[other]).await, 200, "{other}");
+    }
+}
+
+#[actix_web::test]
 async fn no_client_chooses_how_it_is_counted_behind_a_proxy() {
     // Whatever it sends, the proxy adds the address that it comes from: in the same header, as nginx
     // does, or in one more, as HAProxy does.

@@ -4,15 +4,19 @@ use std::collections::HashMap;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use accolade::mail::delay;
 use actix_web::http::Method;
 use actix_web::rt;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::app::free_address;
+use crate::database::Raw;
+use crate::server::{Instance, Server};
 use crate::tools::{Mail, SmtpServer, mails};
 
 /// Waits until there is something.
-async fn eventually<T>(seconds: u64, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(seconds: u64, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look().await {
@@ -92,6 +96,12 @@ impl Story {
             .await
             .unwrap();
         json["mailStatus"].as_str().unwrap_or("none").into()
+    }
+
+    /// How many mails are yet to be sent.
+    fn queued(&self) -> i64 {
+        Raw::open(self.server.database_url())
+            .count("award_mails WHERE sent_at IS NULL AND failed_at IS NULL")
     }
 
     /// The first mail in the directory of a server without SMTP.
@@ -175,7 +185,7 @@ async fn names_cannot_add_headers_or_recipients() {
 
 #[actix_web::test]
 async fn a_thousand_awards_while_smtp_is_down_and_the_service_is_killed_are_a_thousand_mails() {
-    let smtp = actix_test::unused_addr();
+    let smtp = free_address();
     let mut story = Story::begin(&[("SMTP_URL", &format!("smtp://{smtp}"))]).await;
     for number in 0..1000 {
         story.user(&format!("user{number}")).await;
@@ -190,8 +200,8 @@ async fn a_thousand_awards_while_smtp_is_down_and_the_service_is_killed_are_a_th
     }
     let server = SmtpServer::start(smtp, &story.server.file("received")).await;
 
-    eventually(150, async || (server.mails().len() >= 1000).then_some(())).await;
-    rt::time::sleep(Duration::from_secs(3)).await;
+    eventually(150, async || (story.queued() == 0).then_some(())).await;
+    story.server.terminate().await;
     let mut received = HashMap::<String, usize>::new();
     server
         .mails()
@@ -211,9 +221,9 @@ async fn a_thousand_awards_while_smtp_is_down_and_the_service_is_killed_are_a_th
 
 #[actix_web::test]
 async fn instances_that_share_a_database_send_each_mail_once() {
-    let smtp = actix_test::unused_addr();
-    let story = Story::begin(&[("SMTP_URL", &format!("smtp://{smtp}"))]).await;
-    let others = [story.server.another(), story.server.another()];
+    let smtp = free_address();
+    let mut story = Story::begin(&[("SMTP_URL", &format!("smtp://{smtp}"))]).await;
+    let mut others = [story.server.another(), story.server.another()];
     for number in 0..150 {
         let username = format!("user{number}");
         story.user(&username).await;
@@ -222,13 +232,14 @@ async fn instances_that_share_a_database_send_each_mail_once() {
 
     let server = SmtpServer::start(smtp, &story.server.file("received")).await;
 
-    eventually(60, async || (server.mails().len() >= 150).then_some(())).await;
-    rt::time::sleep(Duration::from_secs(2)).await;
+    eventually(60, async || (story.queued() == 0).then_some(())).await;
+    // What another instance might be sending meanwhile is sent.
+    others.iter_mut().for_each(Instance::terminate);
+    story.server.terminate().await;
     let mut recipients: Vec<_> = server.mails().into_iter().map(|mail| mail.to).collect();
     recipients.sort();
     recipients.dedup();
     assert_eq!((recipients.len(), server.mails().len()), (150, 150));
-    drop(others);
 }
 
 #[actix_web::test]
@@ -253,7 +264,7 @@ async fn an_award_does_not_wait_for_the_smtp_server() {
 
 #[actix_web::test]
 async fn a_mail_that_is_refused_for_good_has_failed_and_one_refused_for_now_waits() {
-    let smtp = actix_test::unused_addr();
+    let smtp = free_address();
     let url = format!("smtp://accolade:s3cret@{smtp}");
     let story = Story::begin(&[("SMTP_URL", &url)]).await;
     let server = SmtpServer::start(smtp, &story.server.file("received")).await;
@@ -288,14 +299,20 @@ async fn a_mail_that_is_refused_for_good_has_failed_and_one_refused_for_now_wait
 
 #[actix_web::test]
 async fn a_wrong_smtp_password_costs_no_mail() {
-    let smtp = actix_test::unused_addr();
+    let smtp = free_address();
     let url = format!("smtp://accolade:wrong@{smtp}");
     let story = Story::begin(&[("SMTP_URL", &url)]).await;
     let server = SmtpServer::start(smtp, &story.server.file("received")).await;
     story.user("ada").await;
 
     let award = story.award("ada").await;
-    rt::time::sleep(Duration::from_secs(3)).await;
+    eventually(30, async || {
+        let (_, metrics) = story.server.text("/metrics").await;
+        metrics
+            .contains("accolade_mails_total{result=\"deferred\"}")
+            .then_some(())
+    })
+    .await;
 
     assert_eq!(story.status(award).await, "queued");
     assert!(server.mails().is_empty());
@@ -303,7 +320,7 @@ async fn a_wrong_smtp_password_costs_no_mail() {
 
 #[actix_web::test]
 async fn a_mail_that_could_not_be_sent_for_days_is_given_up() {
-    let smtp = actix_test::unused_addr();
+    let smtp = free_address();
     let story = Story::begin(&[("SMTP_URL", &format!("smtp://{smtp}"))]).await;
     story.user("ada").await;
     let award = story.award("ada").await;
@@ -384,8 +401,8 @@ async fn who_opted_out_or_is_blocked_gets_no_mail() {
 
 #[actix_web::test]
 async fn a_revoked_award_is_not_announced_any_more() {
-    let smtp = actix_test::unused_addr();
-    let story = Story::begin(&[("SMTP_URL", &format!("smtp://{smtp}"))]).await;
+    let smtp = free_address();
+    let mut story = Story::begin(&[("SMTP_URL", &format!("smtp://{smtp}"))]).await;
     story.user("ada").await;
     story.user("alan").await;
     let award = story.award("ada").await;
@@ -396,8 +413,8 @@ async fn a_revoked_award_is_not_announced_any_more() {
         .await;
     let server = SmtpServer::start(smtp, &story.server.file("received")).await;
 
-    eventually(40, async || (!server.mails().is_empty()).then_some(())).await;
-    rt::time::sleep(Duration::from_secs(1)).await;
+    eventually(40, async || (story.queued() == 0).then_some(())).await;
+    story.server.terminate().await;
     assert_eq!(
         server
             .mails()
@@ -410,7 +427,7 @@ async fn a_revoked_award_is_not_announced_any_more() {
 
 #[actix_web::test]
 async fn passwords_are_in_no_log_and_no_message() {
-    let smtp = actix_test::unused_addr();
+    let smtp = free_address();
     let story = Story::begin(&[]).await;
     let url = format!("smtp://accolade:s3cret@{smtp}:no-port");
 
@@ -425,4 +442,12 @@ async fn passwords_are_in_no_log_and_no_message() {
         "{message}"
     );
     assert!(!message.contains("s3cret"), "{message}");
+}
+
+#[test]
+fn delays_double_from_a_minute_to_six_hours() {
+    assert_eq!(delay(0, 0.0), TimeDelta::minutes(1));
+    assert_eq!(delay(3, 0.0), TimeDelta::minutes(8));
+    assert_eq!(delay(0, 1.0), TimeDelta::seconds(90));
+    assert_eq!(delay(1000, 0.0), TimeDelta::hours(6));
 }

@@ -8,7 +8,7 @@ use actix_test::Client;
 use actix_web::http::Method;
 use serde_json::Value;
 
-use crate::app::{Database, FORM, form};
+use crate::app::{Database, FORM, form, free_address};
 
 /// `accolade serve` on a port and a database of its own.
 pub struct Server {
@@ -26,7 +26,7 @@ impl Server {
     /// With these settings too, given by the environment.
     pub async fn start_with(environment: &[(&str, &str)]) -> Self {
         let database = Database::on_disk();
-        let address = actix_test::unused_addr();
+        let address = free_address();
         let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
         let environment: Vec<_> = environment.iter().map(owned).collect();
         let process = serve(&database, address, &environment);
@@ -72,14 +72,7 @@ impl Server {
     /// Asks the process to stop, and waits until it has.
     pub async fn terminate(&mut self) -> Duration {
         let asked = Instant::now();
-        let pid = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        ask_to_stop(&self.process);
         let status = loop {
             match self.process.try_wait().unwrap() {
                 Some(status) => break status,
@@ -138,11 +131,7 @@ impl Server {
 
     /// Starts another instance beside this one.
     pub fn another(&self) -> Instance {
-        Instance(serve(
-            &self.database,
-            actix_test::unused_addr(),
-            &self.environment,
-        ))
+        Instance(serve(&self.database, free_address(), &self.environment))
     }
 
     /// What the server says in plain text.
@@ -186,6 +175,20 @@ impl Server {
 
 /// Another instance on the same database, until it is dropped.
 pub struct Instance(Child);
+
+impl Instance {
+    /// Asks it to stop, and waits until it has.
+    pub fn terminate(&mut self) {
+        ask_to_stop(&self.0);
+        self.0.wait().unwrap();
+    }
+}
+
+fn ask_to_stop(process: &Child) {
+    let mut kill = Command::new("kill");
+    kill.args(["-TERM", &process.id().to_string()]);
+    assert!(kill.status().unwrap().success());
+}
 
 impl Drop for Instance {
     fn drop(&mut self) {
@@ -269,6 +272,7 @@ fn accolade(database: &Database) -> Command {
     ]);
     command
         .env("ACCOLADE_DATA_DIR", database.directory.path())
+        .env("ACCOLADE_LISTEN", "127.0.0.1:0")
         .env("DATABASE_URL", &database.url);
     command
 }

@@ -1,13 +1,10 @@
 //! From every status of an award, everything that can be done with it.
 
-use std::time::Duration;
-
 use accolade::auth::Role;
 use actix_web::http::Method;
-use actix_web::rt::time::sleep;
 use serde_json::{Value, json};
 
-use crate::app::{Response, TestApp, User};
+use crate::app::{Response, TestApp, User, next_moment};
 
 #[derive(Clone, Copy, Debug)]
 enum From {
@@ -146,7 +143,7 @@ async fn what_is_refused_or_done_again_changes_nothing() {
         let award = award(&app, &ada, *from).await;
         let path = format!("/user-achievements/{award}");
         let before = app.get(&ada, &path).await.json;
-        sleep(Duration::from_millis(2)).await;
+        next_moment().await;
         act(&app, &ada, award, *what).await;
 
         let after = app.get(&ada, &path).await.json;
@@ -169,7 +166,7 @@ async fn the_acceptance_is_stamped_once() {
         Act::Accept,
         Act::Revoke,
     ] {
-        sleep(Duration::from_millis(2)).await;
+        next_moment().await;
         let answer = act(&app, &ada, award, what).await;
 
         assert_eq!(answer.status, 200, "{what:?}");

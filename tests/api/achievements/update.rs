@@ -1,11 +1,8 @@
-use std::time::Duration;
-
 use accolade::auth::Role;
-use actix_web::rt::time::sleep;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
-use crate::app::{Response, TestApp, User};
+use crate::app::{Response, TestApp, User, next_moment};
 
 /// With the achievements "First merge" (id 1), which has a description, and "Éclair" in a
 /// namespace of grace's.
@@ -87,7 +84,7 @@ async fn an_empty_string_clears_the_description() {
 async fn it_is_stamped_with_the_time_of_the_update() {
     let (app, _) = with_achievements().await;
     let before = app.get(&app.root(), "/achievements/1").await.json;
-    sleep(Duration::from_millis(10)).await;
+    next_moment().await;
 
     let after = update(&app, json!({ "name": "Second merge" })).await.json;
 

@@ -1,11 +1,8 @@
-use std::time::Duration;
-
 use accolade::auth::Role;
-use actix_web::rt::time::sleep;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
-use crate::app::{Response, TestApp, User};
+use crate::app::{Response, TestApp, User, next_moment};
 
 /// With the achievement 1 and somebody to award it to, who may see its namespace.
 async fn with_achievement() -> (TestApp, User) {
@@ -73,7 +70,7 @@ async fn accepting_again_answers_the_same() {
     let (app, ada) = with_achievement().await;
     let award = app.award(1, &ada).await;
     let first = accept(&app, &ada, award).await;
-    sleep(Duration::from_millis(10)).await;
+    next_moment().await;
 
     let second = accept(&app, &ada, award).await;
 

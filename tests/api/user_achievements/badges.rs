@@ -1,11 +1,8 @@
-use std::time::Duration;
-
 use accolade::auth::Role;
-use actix_web::rt::time::sleep;
 use insta::assert_json_snapshot;
 use serde_json::json;
 
-use crate::app::{ANONYMOUS, TestApp, User};
+use crate::app::{ANONYMOUS, TestApp, User, next_moment};
 
 /// With the achievements A, B and C (ids 1 to 3) of a namespace that everybody sees.
 async fn with_achievements() -> (TestApp, User) {
@@ -25,7 +22,7 @@ async fn a_profile_shows_each_achievement_once() {
     let (app, ada) = with_achievements().await;
     for achievement in [2, 1, 2] {
         app.accepted(achievement, &ada).await;
-        sleep(Duration::from_millis(5)).await;
+        next_moment().await;
     }
 
     let response = app.get(ANONYMOUS, "/users/ada/badges").await;
@@ -82,7 +79,7 @@ async fn badges_stand_in_the_order_of_the_profile() {
     let mut ids = Vec::new();
     for achievement in [1, 2, 3, 1] {
         ids.push(app.accepted(achievement, &ada).await);
-        sleep(Duration::from_millis(5)).await;
+        next_moment().await;
     }
 
     // A stands where its best placed award stands, which is its second.
@@ -98,7 +95,7 @@ async fn badges_stand_in_the_order_of_the_profile() {
 async fn a_badge_tells_when_it_was_awarded_first() {
     let (app, ada) = with_achievements().await;
     let first = app.accepted(1, &ada).await;
-    sleep(Duration::from_millis(5)).await;
+    next_moment().await;
     let second = app.accepted(1, &ada).await;
     let path = format!("/user-achievements/{first}");
     let awarded_at = app.get(&ada, &path).await.json["awardedAt"].clone();

@@ -1,11 +1,8 @@
-use std::time::Duration;
-
 use accolade::auth::Role;
-use actix_web::rt::time::sleep;
 use insta::assert_json_snapshot;
 use serde_json::json;
 
-use crate::app::{TestApp, User};
+use crate::app::{TestApp, User, next_moment};
 
 /// With the achievement 1 of a namespace that everybody sees.
 async fn with_achievement() -> (TestApp, User) {
@@ -100,7 +97,7 @@ async fn awards_are_in_the_order_of_priority_then_of_award() {
     let mut ids = Vec::new();
     for _ in 0..5 {
         ids.push(app.award(1, &ada).await);
-        sleep(Duration::from_millis(5)).await;
+        next_moment().await;
     }
     // Accepted the other way round: it is the time of the award that counts.
     for id in ids.iter().rev() {

@@ -1,11 +1,8 @@
-use std::time::Duration;
-
 use accolade::auth::Role;
-use actix_web::rt::time::sleep;
 use insta::assert_json_snapshot;
 use serde_json::json;
 
-use crate::app::{TestApp, User};
+use crate::app::{TestApp, User, next_moment};
 
 /// With the achievement 1 of a namespace that everybody sees.
 async fn with_achievement() -> (TestApp, User, User) {
@@ -81,7 +78,7 @@ async fn the_oldest_award_comes_first_whatever_its_priority() {
     let mut ids = Vec::new();
     for user in [&bob, &ada, &bob, &ada] {
         ids.push(app.accepted(1, user).await);
-        sleep(Duration::from_millis(5)).await;
+        next_moment().await;
     }
 
     let order = json!({ "userAchievementIds": [ids[3], ids[1]] });

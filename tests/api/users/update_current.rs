@@ -1,10 +1,7 @@
-use std::time::Duration;
-
-use actix_web::rt::time::sleep;
 use insta::assert_json_snapshot;
 use serde_json::json;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, next_moment};
 
 #[actix_web::test]
 async fn you_update_yourself() {
@@ -61,7 +58,7 @@ async fn it_is_stamped_with_the_time_of_the_update() {
     let app = TestApp::new().await;
     let ada = app.user("ada").await;
     let before = app.get(&ada, "/user").await.json;
-    sleep(Duration::from_millis(10)).await;
+    next_moment().await;
 
     let after = app
         .patch(&ada, "/user", json!({ "name": "Ada" }))
