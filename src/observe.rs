@@ -7,7 +7,7 @@ use actix_web::HttpMessage;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::Instrument;
@@ -101,14 +101,18 @@ pub async fn observe<B: MessageBody>(
 struct RequestId(HeaderValue);
 
 /// Has every line that is logged while the request is computed carry its id. Answers from the cache log
-/// nothing and need no span.
+/// nothing and need no span; reads of strangers log nothing but what is traced, and are most of the load.
 pub async fn in_span<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let id = request.extensions().get().map(|RequestId(id)| id.clone());
     let id = id.as_ref().and_then(|id| id.to_str().ok());
-    let span = tracing::error_span!("request", request_id = id);
+    let quiet = request.method().is_safe() && !request.headers().contains_key(AUTHORIZATION);
+    let span = match quiet {
+        true => tracing::trace_span!("request", request_id = id),
+        false => tracing::error_span!("request", request_id = id),
+    };
     next.call(request).instrument(span).await
 }
 
