@@ -11,15 +11,15 @@ use ring::signature::{
     VerificationAlgorithm,
 };
 
-/// Lets jsonwebtoken and rustls use ring. Whoever opens keys or connections calls it first; later calls do
-/// nothing.
+/// Installs ring as the provider of jsonwebtoken and rustls. Every constructor that opens keys or TLS
+/// connections calls it first; later calls do nothing.
 pub fn install() {
     let _ = PROVIDER.install_default();
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// What our tokens and those of identity providers need: we sign with Ed25519 alone, and verify what
-/// `oidc::algorithms` lists.
+/// The algorithms of our tokens and of identity providers' tokens: it signs with Ed25519 alone, and verifies
+/// those that `oidc::algorithms` lists.
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: signer,
     verifier_factory: verifier,

@@ -34,8 +34,8 @@ const ACCEPTANCE_TYPE: &str = "award-acceptance+jwt";
 pub const LINK_LIFE: Duration = Duration::days(30);
 /// No token of ours comes near this many bytes.
 const LONGEST: usize = 8 * 1024;
-/// What stands before the 32 random bytes of an Ed25519 private key in PKCS #8 (RFC 8410, 7), in the version
-/// that OpenSSL reads and jsonwebtoken asks for; ring makes only the other one.
+/// The header of an Ed25519 private key in PKCS #8, version 1 (RFC 8410, 7); the 32 random bytes follow it.
+/// OpenSSL and jsonwebtoken read this version alone, and ring writes only version 2.
 const PKCS8_HEADER: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 /// How many verified tokens are remembered.
 const VERIFIED: usize = 1024;

@@ -120,7 +120,7 @@ async fn the_cause_of_a_503_is_found_with_all_that_it_comes_from() {
 }
 
 #[actix_web::test]
-async fn what_a_request_logs_on_other_threads_carries_its_id_too() {
+async fn lines_that_a_request_logs_on_other_threads_carry_its_id() {
     let (server, root) = begin(&[("RUST_LOG", "accolade=trace")]).await;
 
     let namespace = json!({ "path": "compilers", "name": "Compilers" }).to_string();

@@ -233,7 +233,7 @@ async fn instances_that_share_a_database_send_each_mail_once() {
     let server = SmtpServer::start(smtp, &story.server.file("received")).await;
 
     eventually(60, async || (story.queued() == 0).then_some(())).await;
-    // What another instance might be sending meanwhile is sent.
+    // Stopped instances have sent every mail that they had begun to send.
     others.iter_mut().for_each(Instance::terminate);
     story.server.terminate().await;
     let mut recipients: Vec<_> = server.mails().into_iter().map(|mail| mail.to).collect();

@@ -661,7 +661,7 @@ async fn a_use_is_shown_to_ten_minutes() {
         }
         let was = last_used(&app, &ada, "Bot").await;
         app.get(&bot, "/user").await;
-        // What another token leaves is noted after what the first would have left.
+        // Uses are noted in turn: once this one is, that of the bot would be.
         let name = format!("Other {minutes}");
         let other = with_token(&ada, &create(&app, &ada, json!({ "name": name })).await);
         app.get(&other, "/user").await;
