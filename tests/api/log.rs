@@ -1,5 +1,7 @@
 //! The log: what an operator finds there by the id that a client was given.
 
+use std::time::Duration;
+
 use actix_test::Client;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
@@ -36,7 +38,7 @@ async fn send(
 ) -> (u16, String) {
     let request = Client::default().request(method, format!("http://{}{path}", server.address()));
     let request = request.bearer_auth(token).content_type(media_type);
-    let request = request.timeout(std::time::Duration::from_secs(30));
+    let request = request.timeout(Duration::from_secs(30));
     let response = request.send_body(body).await.unwrap();
     let id = |headers: &HeaderMap| {
         headers
@@ -88,7 +90,7 @@ async fn the_cause_of_a_500_is_found_by_the_id_that_the_client_was_given() {
 async fn the_cause_of_a_503_is_found_with_all_that_it_comes_from() {
     let nobody = format!("http://{}", free_address());
     let (server, root) = begin(&[
-        ("RUST_LOG", "warn"),
+        ("RUST_LOG", "info"),
         ("AVATAR_STORE_URL", "s3://avatars"),
         ("AWS_ENDPOINT", &nobody),
         ("AWS_ALLOW_HTTP", "true"),
@@ -117,6 +119,18 @@ async fn the_cause_of_a_503_is_found_with_all_that_it_comes_from() {
     assert_eq!(status, 503);
     let cause = cause(&server, &id);
     assert!(cause.contains("Connection refused"), "{cause}");
+
+    // A stranger's read of a picture asks the store too, which logs that it tries again.
+    server.execute("UPDATE achievements SET avatar_key = 'key', avatar_hash = 'abc'");
+    let path = "/uploads/-/system/achievements/achievement/avatar/1/abc.png";
+    let url = format!("http://{}{path}", server.address());
+    let read = Client::default().get(url).timeout(Duration::from_secs(30));
+    let response = read.send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 503);
+    let id = response.headers().get("x-request-id").unwrap();
+    let lines = lines(&server, id.to_str().unwrap());
+    let stores = |line: &&Value| line["target"].as_str().unwrap().starts_with("object_store");
+    assert!(lines.iter().any(|line| stores(&line)), "{lines:?}");
 }
 
 #[actix_web::test]
